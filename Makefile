@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+# GNU Make and pkg-config; everything made goes under $(BUILD).
+#   make            the commands            make check       all tests
+#   make install    DESTDIR= PREFIX=        make check-asan  all tests under ASan and UBSan
+#   make demo       share/demo.sh           make lint        compilers, clang-tidy, shellcheck, mandoc, clang-format
+#   make bench      all of tests/bench      make fuzz        tests/fuzz, FUZZ_SECONDS each
+
+VERSION  = 0.1.0
+PREFIX  ?= /usr/local
+BUILD   ?= build
+CC      ?= cc
+CFLAGS  ?= -O2 -g
+WERROR  ?=
+
+PACKAGES = sqlite3 jansson libcurl libmicrohttpd libcrypto libpcre2-8
+COMMANDS = evt-receive evt-transform evt-deliver evt-retry evt-status evt-prune
+
+WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
+           -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef
+HARDEN   = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+EVT_CPPFLAGS = -std=c11 -D_GNU_SOURCE -DEVT_VERSION='"$(VERSION)"' -Ilib -I$(BUILD)/gen -MMD -MP \
+           $(shell pkg-config --cflags $(PACKAGES)) $(CPPFLAGS)
+EVT_CFLAGS   = $(WARNINGS) $(WERROR) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer,$(HARDEN)) $(CFLAGS)
+EVT_LDFLAGS  = -pie -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+EVT_LIBS     = $(shell pkg-config --libs $(PACKAGES)) -lpthread
+
+LIB_SRC    = $(sort $(wildcard lib/*.c))
+LIB_OBJ    = $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
+LIBEVT     = $(BUILD)/libevt.a
+BINARIES   = $(patsubst %,$(BUILD)/%,$(COMMANDS))
+UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
+TEST_TOOLS = $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/tools/*.c)))
+BENCHES    = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
+MIGRATIONS = $(sort $(wildcard share/sql/*.sql))
+MAN_PAGES  = $(sort $(wildcard man/*.[1-8]))
+
+all: $(BINARIES)
+
+.PHONY: all check check-unit check-cmd check-asan lint bench fuzz demo install clean test-programs
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(EVT_CPPFLAGS) $(EVT_CFLAGS) -c -o $@ $<
+
+$(LIBEVT): $(LIB_OBJ)
+	rm -f $@
+	$(AR) rcs $@ $(LIB_OBJ)
+
+$(BUILD)/evt-%: $(BUILD)/obj/cmd/evt-%.o $(LIBEVT)
+	$(CC) $(EVT_LDFLAGS) -o $@ $^ $(EVT_LIBS)
+
+# The migrations, compiled in as text: one array of bytes a file, in the order of their numbers.
+$(BUILD)/gen/migrations.h: $(MIGRATIONS) share/sql/embed.sh
+	@mkdir -p $(@D)
+	sh share/sql/embed.sh $(MIGRATIONS) > $@
+$(BUILD)/obj/lib/journal.o: $(BUILD)/gen/migrations.h
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIBEVT)
+	@mkdir -p $(@D)
+	$(CC) $(EVT_LDFLAGS) -o $@ $^ $(EVT_LIBS) $(shell pkg-config --libs cmocka)
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o $(LIBEVT)
+	@mkdir -p $(@D)
+	$(CC) $(EVT_LDFLAGS) -o $@ $^ $(EVT_LIBS)
+
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBEVT)
+	@mkdir -p $(@D)
+	$(CC) $(EVT_LDFLAGS) -o $@ $^ $(EVT_LIBS)
+
+test-programs: all $(UNIT_TESTS) $(TEST_TOOLS)
+
+# tests/run-suite runs every unit test and bats file it is given and closes with a count.
+check: test-programs
+	BUILD=$(BUILD) sh tests/run-suite
+
+check-asan:
+	$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS='-O1 -g -fno-sanitize-recover=all' check
+
+lint:
+	sh tests/lint.sh
+
+bench: all $(BENCHES) $(TEST_TOOLS)
+	BUILD=$(BUILD) sh tests/bench/run.sh
+
+fuzz:
+	BUILD=$(BUILD) sh tests/fuzz/run.sh
+
+demo: all $(TEST_TOOLS)
+	sh share/demo.sh
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/evt
+	install -m 755 $(BINARIES) $(DESTDIR)$(PREFIX)/bin
+	cp -R share/sql share/examples $(DESTDIR)$(PREFIX)/share/evt
+	for page in $(MAN_PAGES); do \
+		dir=$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; \
+		install -d $$dir && install -m 644 $$page $$dir || exit 1; \
+	done
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(LIB_OBJ:.o=.d) $(wildcard $(BUILD)/obj/cmd/*.d $(BUILD)/obj/tests/*/*.d)

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+#include "conf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <openssl/crypto.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+enum { SECRETS_LIMIT = 64 * 1024, FILE_LIMIT = 4 * 1024 * 1024 };
+
+static char *join(const char *dir, const char *rest)
+{
+	size_t len = strlen(dir) + strlen(rest) + 2;
+	char *path = malloc(len);
+	if (path)
+		snprintf(path, len, "%s/%s", dir, rest);
+	return path;
+}
+
+char *conf_folder(const char *option)
+{
+	const char *text = option ? option : getenv("EVT_CONFIG");
+	if (text && *text)
+		return strdup(text);
+	if (geteuid() == 0)
+		return strdup("/etc/evt");
+	text = getenv("XDG_CONFIG_HOME");
+	if (text && *text)
+		return join(text, "evt");
+	text = getenv("HOME");
+	return text && *text ? join(text, ".config/evt") : NULL;
+}
+
+static void root_object(struct conf_object *o, struct conf *c)
+{
+	*o = (struct conf_object){.conf = c, .json = c->root, .asked = json_object()};
+}
+
+static bool is_plain_name(struct slice name)
+{
+	if (name.len == 0 || name.len > 200 || name.ptr[0] == '.')
+		return false;
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.ptr[i];
+		bool plain =
+		    (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("._-", c);
+		if (!plain || c == '\0')
+			return false;
+	}
+	return true;
+}
+
+int conf_open(struct conf *c, const char *dir, const char *kind, struct slice name, struct conf_object *root,
+	      struct diag *d)
+{
+	*c = (struct conf){.dir = dir, .diag = d};
+	*root = (struct conf_object){.conf = c};
+	if (!is_plain_name(name)) {
+		c->failed = true;
+		return diag_fail(d, DIAG_CONFIG, "%s: '%.*s' is not a name: only letters, digits, '.', '_' and '-' are",
+				 kind, (int)(name.len < 100 ? name.len : 100), name.ptr ? name.ptr : "");
+	}
+	snprintf(c->file, sizeof c->file, "%s/%s/%.*s.json", dir, kind, (int)name.len, name.ptr);
+	struct stat st;
+	if (stat(c->file, &st) < 0) {
+		c->failed = true;
+		return diag_errno(d, DIAG_CONFIG, errno, "%s", c->file);
+	}
+	if (st.st_size > FILE_LIMIT) {
+		c->failed = true;
+		return diag_fail(d, DIAG_CONFIG, "%s: larger than %d bytes", c->file, FILE_LIMIT);
+	}
+	json_error_t error;
+	c->root = json_load_file(c->file, JSON_REJECT_DUPLICATES, &error);
+	if (!c->root || !json_is_object(c->root)) {
+		c->failed = true;
+		if (c->root)
+			return diag_fail(d, DIAG_CONFIG, "%s: expected a JSON object", c->file);
+		return diag_fail(d, DIAG_CONFIG, "%s:%d:%d: %s", c->file, error.line, error.column, error.text);
+	}
+	root_object(root, c);
+	return 0;
+}
+
+int conf_close(struct conf *c)
+{
+	json_decref(c->root);
+	c->root = NULL;
+	return c->failed ? -1 : 0;
+}
+
+/* RFC 6901: a name inside a pointer writes ~ as ~0 and / as ~1. */
+static void extend_pointer(char *at, size_t size, const char *name)
+{
+	size_t len = strlen(at);
+	if (len + 1 < size)
+		at[len++] = '/';
+	for (; *name && len + 2 < size; name++) {
+		if (*name == '~' || *name == '/') {
+			at[len++] = '~';
+			at[len++] = *name == '~' ? '0' : '1';
+		} else {
+			at[len++] = *name;
+		}
+	}
+	at[len < size ? len : size - 1] = '\0';
+}
+
+int conf_fail(struct conf_object *o, const char *key, const char *format, ...)
+{
+	struct conf *c = o->conf;
+	if (c->failed)
+		return -1;
+	c->failed = true;
+	char at[sizeof o->at], why[512];
+	memcpy(at, o->at, sizeof at);
+	if (key)
+		extend_pointer(at, sizeof at, key);
+	va_list args;
+	va_start(args, format);
+	vsnprintf(why, sizeof why, format, args);
+	va_end(args);
+	return diag_fail(c->diag, DIAG_CONFIG, "%s: %s: %s", c->file, *at ? at : "/", why);
+}
+
+int conf_expected(struct conf_object *o, const char *key, const char *expected, const json_t *met)
+{
+	if (!met)
+		return conf_fail(o, key, "expected %s", expected);
+	char *text = json_dumps(met, JSON_ENCODE_ANY | JSON_COMPACT);
+	conf_fail(o, key, "expected %s, not %.80s", expected, text ? text : "this");
+	free(text);
+	return -1;
+}
+
+static json_t *ask(struct conf_object *o, const char *key, enum conf_need need)
+{
+	if (o->conf->failed || !o->json)
+		return NULL;
+	json_object_set_new(o->asked, key, json_true());
+	json_t *value = json_object_get(o->json, key);
+	if (!value && need == CONF_REQUIRED)
+		conf_fail(o, NULL, "\"%s\" is missing", key);
+	return value;
+}
+
+void conf_end(struct conf_object *o)
+{
+	const char *key;
+	json_t *value;
+	if (o->json && !o->conf->failed) {
+		json_object_foreach (o->json, key, value) {
+			if (key[0] == '#' || json_object_get(o->asked, key))
+				continue;
+			conf_fail(o, key, "unknown key");
+			break;
+		}
+	}
+	json_decref(o->asked);
+	o->asked = NULL;
+}
+
+bool conf_has(struct conf_object *o, const char *key)
+{
+	return !o->conf->failed && o->json && json_object_get(o->json, key);
+}
+
+json_t *conf_any(struct conf_object *o, const char *key)
+{
+	return ask(o, key, CONF_OPTIONAL);
+}
+
+char *conf_string(struct conf_object *o, const char *key, enum conf_need need, const char *otherwise)
+{
+	json_t *value = ask(o, key, need);
+	if (value && !json_is_string(value)) {
+		conf_expected(o, key, "a string", value);
+		return NULL;
+	}
+	const char *text = value ? json_string_value(value) : otherwise;
+	if (!text || o->conf->failed)
+		return NULL;
+	char *copy = strdup(text);
+	if (!copy)
+		conf_fail(o, key, "out of memory");
+	return copy;
+}
+
+int64_t conf_integer(struct conf_object *o, const char *key, int64_t least, int64_t most, int64_t otherwise)
+{
+	json_t *value = ask(o, key, CONF_OPTIONAL);
+	if (!value)
+		return otherwise;
+	if (json_is_integer(value) && json_integer_value(value) >= least && json_integer_value(value) <= most)
+		return json_integer_value(value);
+	char expected[96];
+	snprintf(expected, sizeof expected, "a whole number from %" PRId64 " to %" PRId64, least, most);
+	conf_expected(o, key, expected, value);
+	return otherwise;
+}
+
+double conf_number(struct conf_object *o, const char *key, double least, double most, double otherwise)
+{
+	json_t *value = ask(o, key, CONF_OPTIONAL);
+	if (!value)
+		return otherwise;
+	if (json_is_number(value) && json_number_value(value) >= least && json_number_value(value) <= most)
+		return json_number_value(value);
+	char expected[96];
+	snprintf(expected, sizeof expected, "a number from %g to %g", least, most);
+	conf_expected(o, key, expected, value);
+	return otherwise;
+}
+
+bool conf_bool(struct conf_object *o, const char *key, bool otherwise)
+{
+	json_t *value = ask(o, key, CONF_OPTIONAL);
+	if (!value)
+		return otherwise;
+	if (!json_is_boolean(value))
+		conf_expected(o, key, "true or false", value);
+	return json_is_true(value);
+}
+
+int64_t conf_span(struct conf_object *o, const char *key, int64_t least_ms, int64_t most_ms, int64_t otherwise_ms)
+{
+	json_t *value = ask(o, key, CONF_OPTIONAL);
+	if (!value)
+		return otherwise_ms;
+	int64_t span;
+	if (!json_is_string(value) || clock_parse_span(slice_of(json_string_value(value)), &span) < 0)
+		conf_expected(o, key, "a duration such as \"30s\", \"5m\", \"2h\" or \"7d\"", value);
+	else if (span < least_ms || span > most_ms)
+		conf_fail(o, key, "%s is out of range: from %" PRId64 " ms to %" PRId64 " ms", json_string_value(value),
+			  least_ms, most_ms);
+	else
+		return span;
+	return otherwise_ms;
+}
+
+int conf_choice(struct conf_object *o, const char *key, const char *const *choices, int otherwise)
+{
+	json_t *value = ask(o, key, CONF_OPTIONAL);
+	if (!value)
+		return otherwise;
+	char expected[256] = "one of";
+	for (int i = 0; choices[i]; i++) {
+		if (json_is_string(value) && strcmp(json_string_value(value), choices[i]) == 0)
+			return i;
+		size_t len = strlen(expected);
+		snprintf(expected + len, sizeof expected - len, "%s \"%s\"", i ? "," : "", choices[i]);
+	}
+	conf_expected(o, key, expected, value);
+	return otherwise;
+}
+
+void conf_element(struct conf_object *o, const char *key, int index, json_t *json, struct conf_object *child)
+{
+	*child = (struct conf_object){.conf = o->conf};
+	memcpy(child->at, o->at, sizeof child->at);
+	if (key)
+		extend_pointer(child->at, sizeof child->at, key);
+	if (index >= 0) {
+		char digits[16];
+		snprintf(digits, sizeof digits, "%d", index);
+		extend_pointer(child->at, sizeof child->at, digits);
+	}
+	if (o->conf->failed || !json)
+		return;
+	if (!json_is_object(json)) {
+		conf_expected(child, NULL, "an object", json);
+		return;
+	}
+	child->json = json;
+	child->asked = json_object();
+}
+
+void conf_child(struct conf_object *o, const char *key, enum conf_need need, struct conf_object *child)
+{
+	conf_element(o, key, -1, ask(o, key, need), child);
+}
+
+static int open_secret(struct conf *c, const char *path)
+{
+	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+	if (path[0] == '/')
+		return open(path, O_RDONLY | O_CLOEXEC);
+	int dir = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = dir < 0 ? -1 : openat(dir, path, O_RDONLY | O_CLOEXEC);
+	if (dir >= 0)
+		close(dir);
+	if (fd >= 0 || errno != ENOENT || !credentials)
+		return fd;
+	char *other = join(credentials, path);
+	if (!other)
+		return -1;
+	fd = open(other, O_RDONLY | O_CLOEXEC);
+	free(other);
+	return fd;
+}
+
+static int split_lines(struct secrets *s)
+{
+	size_t lines = 1;
+	for (size_t i = 0; i < s->storage_len; i++)
+		lines += s->storage[i] == '\n';
+	s->lines = calloc(lines, sizeof *s->lines);
+	if (!s->lines)
+		return -1;
+	char *end = s->storage + s->storage_len;
+	for (char *p = s->storage; p < end;) {
+		char *newline = memchr(p, '\n', (size_t)(end - p));
+		char *stop = newline ? newline : end;
+		size_t len = (size_t)(stop - p);
+		if (len && p[len - 1] == '\r')
+			len--;
+		if (len)
+			s->lines[s->count++] = (struct slice){p, len};
+		p = stop + 1;
+	}
+	return 0;
+}
+
+static int read_secret(struct conf_object *o, const char *key, int fd, const char *path, struct secrets *s)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return conf_fail(o, key, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return conf_fail(o, key, "%s: not a regular file", path);
+	if (st.st_mode & S_IRWXO)
+		return conf_fail(o, key, "%s: others can reach it (mode %03o): chmod 600 it", path,
+				 (unsigned)(st.st_mode & 0777));
+	if (st.st_size > SECRETS_LIMIT)
+		return conf_fail(o, key, "%s: larger than %d bytes", path, SECRETS_LIMIT);
+	s->storage = malloc(SECRETS_LIMIT + 1);
+	if (!s->storage)
+		return conf_fail(o, key, "out of memory");
+	ssize_t got;
+	while ((got = read(fd, s->storage + s->storage_len, SECRETS_LIMIT - s->storage_len)) > 0)
+		s->storage_len += (size_t)got;
+	if (got < 0)
+		return conf_fail(o, key, "%s: %s", path, strerror(errno));
+	if (split_lines(s) < 0)
+		return conf_fail(o, key, "out of memory");
+	if (s->count == 0)
+		return conf_fail(o, key, "%s: holds no secret", path);
+	return 0;
+}
+
+void conf_secrets(struct conf_object *o, const char *key, enum conf_need need, struct secrets *s)
+{
+	*s = (struct secrets){0};
+	char *path = conf_string(o, key, need, NULL);
+	if (!path)
+		return;
+	int fd = open_secret(o->conf, path);
+	if (fd < 0) {
+		conf_fail(o, key, "%s: %s", path, strerror(errno));
+	} else {
+		read_secret(o, key, fd, path, s);
+		close(fd);
+	}
+	free(path);
+}
+
+void secrets_free(struct secrets *s)
+{
+	if (s->storage)
+		OPENSSL_cleanse(s->storage, s->storage_len);
+	free(s->storage);
+	free(s->lines);
+	*s = (struct secrets){0};
+}

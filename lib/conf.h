@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* conf: reads configuration files strictly (evt-config(5)). Each key is asked for by name and type; what
+ * nobody asked for is an error, keys that begin with "#" apart. The first error of a file is kept, names the file,
+ * the JSON Pointer and what was expected, and turns every later call into a no-op, so that a reader may take all
+ * its keys in a straight line and look once at the end. Errors are DIAG_CONFIG. */
+#ifndef EVT_CONF_H
+#define EVT_CONF_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "diag.h"
+#include "slice.h"
+
+struct conf {
+	json_t *root;      /* owned */
+	char file[512];    /* path, for messages */
+	const char *dir;   /* the configuration folder, borrowed; what relative paths are relative to */
+	struct diag *diag; /* borrowed; where the first error goes */
+	bool failed;
+};
+
+/* An object being read. `at` is its JSON Pointer. */
+struct conf_object {
+	struct conf *conf;
+	json_t *json; /* borrowed from conf->root; NULL when the object is absent or the file has failed */
+	char at[256];
+	json_t *asked; /* the keys that were asked for */
+};
+
+/* The configuration folder: `option` (-c), else $EVT_CONFIG, else $XDG_CONFIG_HOME/evt, else ~/.config/evt; /etc/evt for root.
+ * New, to be freed. NULL when out of memory or there is no home. */
+char *conf_folder(const char *option);
+
+/* Reads DIR/KIND/NAME.json ("sources", "destinations", "maps"). Refuses names other than [A-Za-z0-9._-]+, or starting with a dot.
+ * 0, or -1 with DIAG_CONFIG. The object is the file's root. */
+int conf_open(struct conf *c, const char *dir, const char *kind, struct slice name, struct conf_object *root,
+	      struct diag *d);
+int conf_close(struct conf *c); /* frees; 0 when all went well, else -1 */
+
+/* Ends the reading of an object: complains of every key that was not asked for. */
+void conf_end(struct conf_object *o);
+
+bool conf_has(struct conf_object *o, const char *key); /* does not count as asking */
+
+/* Each returns what it found, or the default. Strings are new: the caller owns and frees them; a NULL default is handed back as NULL.
+ * `required` makes absence an error. */
+enum conf_need { CONF_OPTIONAL, CONF_REQUIRED };
+char *conf_string(struct conf_object *o, const char *key, enum conf_need need, const char *otherwise);
+int64_t conf_integer(struct conf_object *o, const char *key, int64_t least, int64_t most, int64_t otherwise);
+double conf_number(struct conf_object *o, const char *key, double least, double most, double otherwise);
+bool conf_bool(struct conf_object *o, const char *key, bool otherwise);
+int64_t conf_span(struct conf_object *o, const char *key, int64_t least_ms, int64_t most_ms,
+		  int64_t otherwise_ms); /* "30s" */
+int conf_choice(struct conf_object *o, const char *key, const char *const *choices,
+		int otherwise); /* index into a NULL-ended list */
+void conf_child(struct conf_object *o, const char *key, enum conf_need need,
+		struct conf_object *child);               /* an object; call conf_end on it too */
+json_t *conf_any(struct conf_object *o, const char *key); /* counts as asking; borrowed; NULL when absent */
+
+/* Records an error at `at` followed by "/key" (key may be NULL): what was expected, and what stood there when `met` is not NULL. Returns -1. */
+int conf_expected(struct conf_object *o, const char *key, const char *expected, const json_t *met);
+int conf_fail(struct conf_object *o, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Makes `child` the object `json`, which stands at `o`'s pointer followed by /key/index (index < 0: none), for objects inside arrays. Fails unless it is one. */
+void conf_element(struct conf_object *o, const char *key, int index, json_t *json, struct conf_object *child);
+
+/* Secrets: a file of its own, a line each, blank lines and trailing CR left out; all verify, the first signs. */
+struct secrets {
+	struct slice *lines;
+	size_t count;
+	char *storage;
+	size_t storage_len;
+};
+/* Reads the file named by `key` (relative to the folder, then to $CREDENTIALS_DIRECTORY). Refused if others have any
+ * permission on it (mode & 007), if it is empty or missing. Never quotes its content. */
+void conf_secrets(struct conf_object *o, const char *key, enum conf_need need, struct secrets *s);
+void secrets_free(struct secrets *s); /* and wipes them */
+
+#endif
