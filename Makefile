@@ -13,7 +13,6 @@ CFLAGS  ?= -O2 -g
 WERROR  ?=
 
 PACKAGES = sqlite3 jansson libcurl libmicrohttpd libcrypto libpcre2-8
-COMMANDS = evt-receive evt-transform evt-deliver evt-retry evt-status evt-prune
 
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef
@@ -27,7 +26,7 @@ EVT_LIBS     = $(shell pkg-config --libs $(PACKAGES)) -lpthread
 LIB_SRC    = $(sort $(wildcard lib/*.c))
 LIB_OBJ    = $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 LIBEVT     = $(BUILD)/libevt.a
-BINARIES   = $(patsubst %,$(BUILD)/%,$(COMMANDS))
+BINARIES   = $(patsubst cmd/%.c,$(BUILD)/%,$(sort $(wildcard cmd/*.c)))
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 TEST_TOOLS = $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/tools/*.c)))
 BENCHES    = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))

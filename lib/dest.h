@@ -29,9 +29,11 @@ struct dest_map {
 
 struct dest {
 	char *name;
-	char *url, *method;               /* RFC 6570 level 1 expressions after the host part; method in capitals */
-	char *update_url, *update_method; /* used once the subject's destination record is known; NULL: always `url` */
-	struct dest_map *maps;            /* in the order of the file: the first whose type fits */
+	char *url, *method; /* RFC 6570 level 1 expressions after the host part; method in capitals */
+	char *update_url,
+	    *update_method; /* used once the subject's destination record is known (PATCH unless told); NULL: always `url` */
+	bool plain_http;       /* plain http to other hosts than this one is wanted */
+	struct dest_map *maps; /* in the order of the file: the first whose type fits */
 	size_t map_count;
 	struct dest_header *headers;
 	size_t header_count;
@@ -57,6 +59,8 @@ struct dest {
 /* Reads and checks one file. New, for dest_free; NULL with DIAG_CONFIG. */
 struct dest *dest_load(const char *dir, struct slice name, struct diag *d);
 void dest_free(struct dest *dest);
+
+bool dest_statuses_hold(const struct dest_statuses *s, int status);
 
 /* The map for events of this type. *map is NULL when the destination has no "map" at all; -1 when it has, but none fits. */
 int dest_map_for(const struct dest *dest, struct slice type, const char **map);

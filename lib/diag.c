@@ -16,7 +16,8 @@ static void make_visible(char *text)
 			*c = '?';
 }
 
-static int fill(struct diag *d, enum diag_code code, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static int fill(struct diag *d, enum diag_code code, const char *format,
+						      va_list args)
 {
 	d->code = code;
 	vsnprintf(d->text, sizeof d->text, format, args);
@@ -55,7 +56,7 @@ void diag_verbosity(int level)
 }
 
 /* One write(2) a line: several processes of a pipeline share standard error. */
-static void say(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static void say(const char *format, va_list args)
 {
 	char text[1200], line[1400];
 	vsnprintf(text, sizeof text, format, args);
