@@ -37,7 +37,7 @@ struct event_parser {
 	struct jtext json;
 	struct buf text; /* decoded strings, extra members and decoded data_base64 */
 };
-#define EVENT_PARSER_INIT ((struct event_parser){JTEXT_INIT, BUF_INIT})
+#define EVENT_PARSER_INIT ((struct event_parser){.json = {.nodes = NULL}})
 void event_parser_free(struct event_parser *p);
 
 /* Parses one line. The event's slices point into `line` and `p`, and live until the next parse. -1 with DIAG_DATA and a
