@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* outcome: what an attempt came to. One function decides whether it is delivered, to be tried again or over, whether
+ * it counts as a fault for the breaker, and which error code it gets. Pure. */
+#ifndef EVT_OUTCOME_H
+#define EVT_OUTCOME_H
+
+#include <curl/curl.h>
+
+#include "dest.h"
+
+/* What the transfer ended with. */
+struct outcome_facts {
+	CURLcode curl;
+	int http_status; /* of the final answer's head; 0: there was none */
+	bool sent;       /* the request had begun to leave, so that the destination may have acted on it */
+};
+
+enum { OUTCOME_CODE_SIZE = 24 };
+
+struct outcome {
+	enum journal_verdict verdict;
+	bool fault;
+	bool ambiguous;               /* sent, but never answered */
+	char code[OUTCOME_CODE_SIZE]; /* "" when delivered */
+};
+
+/* The codes:
+ *   dns               the host's name could not be resolved
+ *   connect           no connection: refused, no route
+ *   tls               no TLS session, or a certificate that does not prove the host
+ *   timeout-connect   no connection in time
+ *   timeout-response  connected, but no answer in time
+ *   reset             the connection broke before an answer
+ *   protocol          what came back is not HTTP
+ *   http-NNN          the answer's status
+ *   address           the event lacks a value that the address needs, or makes it no address
+ *   local             not sent, for a reason on our side (out of memory) */
+struct outcome outcome_decide(const struct outcome_facts *facts, const struct dest *dest);
+
+/* Could not be sent, because its data make no request: permanent. */
+struct outcome outcome_unfit(void);
+
+#endif
