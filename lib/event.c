@@ -8,6 +8,9 @@
 #include "base64.h"
 #include "clock.h"
 
+/* 9999-12-31T23:59:59.999Z: an offset could carry a time past what RFC 3339 can write. */
+#define RECORDED_LATEST INT64_C(253402300799999)
+
 void event_parser_free(struct event_parser *p)
 {
 	jtext_free(&p->json);
@@ -144,7 +147,9 @@ static int check_text(const struct attribute *a, struct slice text, struct event
 	case TIME:
 		return clock_parse(text, &at) < 0 ? wrong(d, a, "an RFC 3339 time") : 0;
 	case RECORDED:
-		return clock_parse(text, &e->recorded_at) < 0 ? wrong(d, a, "an RFC 3339 time") : 0;
+		if (clock_parse(text, &e->recorded_at) < 0 || e->recorded_at < 0 || e->recorded_at > RECORDED_LATEST)
+			return wrong(d, a, "an RFC 3339 time");
+		return 0;
 	case TEXT:
 		return has_controls(text) ? wrong(d, a, "no control characters") : 0;
 	default:

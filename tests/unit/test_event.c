@@ -155,6 +155,8 @@ static void bad_lines_are_refused(void **state)
 	refused(HEAD ",\"datacontenttype\":\"a\\n\"}", "'datacontenttype': expected no control");
 	refused(HEAD ",\"time\":\"yesterday\"}", "'time': expected an RFC 3339");
 	refused(HEAD ",\"recordedtime\":\"\"}", "'recordedtime': expected an RFC 3339");
+	refused(HEAD ",\"recordedtime\":\"0226-11-23T06:31:40Z\"}", "'recordedtime': expected an RFC 3339");
+	refused(HEAD ",\"recordedtime\":\"9999-12-31T23:59:59-23:59\"}", "'recordedtime': expected an RFC 3339");
 	refused(HEAD ",\"evtclaim\":\"7\"}", "'evtclaim': expected an integer");
 	refused(HEAD ",\"evtclaim\":-1}", "'evtclaim': expected an integer");
 	refused(HEAD ",\"evtclaim\":9223372036854775808}", "'evtclaim': expected an integer");
