@@ -1,0 +1,96 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Installs what is missing, through the system's package manager; says nothing when nothing is.
+#   sh share/install-packages.sh [build] [demo] [test] [lint]
+set -eu
+
+libraries='sqlite3 jansson libcurl libmicrohttpd libcrypto libpcre2-8'
+
+have() {
+	command -v "$1" >/dev/null 2>&1
+}
+
+have_all() {
+	for command in "$@"; do
+		have "$command" || return 1
+	done
+}
+
+# Is all there that a group needs?
+has_group() {
+	case $1 in
+	build)
+		# shellcheck disable=SC2086 # a list of words
+		have_all cc make pkg-config && pkg-config --exists $libraries &&
+			echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1
+		;;
+	demo) have_all curl openssl sqlite3 ;;
+	test) have_all bats curl jq openssl sqlite3 && pkg-config --exists cmocka ;;
+	lint) have_all clang clang-tidy clang-format shellcheck mandoc ;;
+	esac
+}
+
+packages() {
+	case $1-$2 in
+	apt-build) echo gcc libc6-dev make pkg-config ca-certificates libsqlite3-dev libjansson-dev libcurl4-openssl-dev libmicrohttpd-dev libssl-dev libpcre2-dev ;;
+	apt-test) echo bats curl jq openssl sqlite3 libcmocka-dev ;;
+	apt-lint) echo clang clang-tidy clang-format shellcheck mandoc ;;
+	dnf-build) echo gcc make pkgconf-pkg-config sqlite-devel jansson-devel libcurl-devel libmicrohttpd-devel openssl-devel pcre2-devel ;;
+	dnf-test) echo bats curl jq openssl sqlite libcmocka-devel libasan libubsan ;;
+	dnf-lint) echo clang clang-tools-extra ShellCheck mandoc ;;
+	apk-build) echo gcc musl-dev make pkgconf sqlite-dev jansson-dev curl-dev libmicrohttpd-dev openssl-dev pcre2-dev ;;
+	apk-test) echo bats curl jq openssl sqlite cmocka-dev ;;
+	apk-lint) echo clang clang-extra-tools shellcheck mandoc ;;
+	brew-build) echo make pkgconf sqlite jansson curl libmicrohttpd openssl@3 pcre2 ;;
+	brew-test) echo bats-core jq cmocka ;;
+	brew-lint) echo llvm shellcheck mandoc ;;
+	dnf-demo) echo curl openssl sqlite ;;
+	brew-demo) ;;
+	*-demo) echo curl openssl sqlite3 ;;
+	esac
+}
+
+manager() {
+	for name in apt-get dnf apk brew; do
+		if have $name; then
+			echo ${name%-get}
+			return
+		fi
+	done
+	echo none
+}
+
+as_root() {
+	echo "install-packages: $*" >&2
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif have sudo; then
+		sudo "$@"
+	else
+		echo 'install-packages: no sudo: run that line as root, then try again' >&2
+		exit 69
+	fi
+}
+
+manager=$(manager)
+wanted=
+for group in "$@"; do
+	has_group "$group" || wanted="$wanted $(packages "$manager" "$group")"
+done
+[ -n "$wanted" ] || exit 0
+
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086 # $wanted is a list of words
+case $manager in
+apt)
+	as_root apt-get update -q
+	as_root apt-get install -q -y --no-install-recommends $wanted
+	;;
+dnf) as_root dnf install -y $wanted ;;
+apk) as_root apk add $wanted ;;
+brew) brew install $wanted ;;
+none)
+	echo "install-packages: no apt-get, dnf, apk or brew here; evt needs: cc make pkg-config $libraries; demo: curl openssl sqlite3; tests: bats jq cmocka" >&2
+	exit 69
+	;;
+esac
