@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Both compilers with warnings as errors, clang-tidy, clang-format, shellcheck, mandoc. Goes through all and names those that complain.
+# shellcheck disable=SC2317,SC2016 # called through check; expanded by the inner shell
 set -u
 cd "$(dirname "$0")/.." || exit 70
 jobs=$(getconf _NPROCESSORS_ONLN)
