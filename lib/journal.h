@@ -108,10 +108,10 @@ int journal_claim(struct journal *j, const struct journal_route *routes, size_t 
 		  struct journal_batch *batch, struct diag *d);
 
 /* When the next delivery of these routes will be due (may be past); INT64_MAX when none will. */
-int journal_next_due(struct journal *j, const struct journal_route *routes, size_t route_count, int64_t *at,
-		     struct diag *d);
+int journal_next_due(struct journal *j, const struct journal_route *routes, size_t route_count, int64_t now,
+		     int64_t *at, struct diag *d);
 
-/* Gives back claims from rows[first] on that nobody started: due at once, under a new claim number. Runs its own transaction. */
+/* Gives back those of the claims that nobody has started: due at once, under a new claim number. Runs its own transaction. */
 int journal_release(struct journal *j, const struct journal_claimed *rows, size_t count, int64_t now, struct diag *d);
 
 /* Changes with every commit of another connection: a cheap look whether something may be new. -1 on error. */
@@ -192,7 +192,8 @@ struct journal_end {
 };
 int journal_end(struct journal *j, struct journal_end *rows, size_t count, int64_t now, struct diag *d);
 
-/* Puts started or claimed deliveries back, due at once and without having used an attempt: for what was claimed but never sent. */
-int journal_return(struct journal *j, const struct journal_ref *refs, size_t count, int64_t now, struct diag *d);
+/* Puts claimed, or started but never sent, deliveries back without an attempt used, due at `due_at`. Stale claims are passed over. */
+int journal_return(struct journal *j, const struct journal_ref *refs, size_t count, int64_t due_at, int64_t now,
+		   struct diag *d);
 
 #endif

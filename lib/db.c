@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+#include "db.h"
+
+#include <stdlib.h>
+
+enum { BUSY_MS = 5000 };
+
+struct db_query {
+	struct db *db;
+	const char *sql;
+	sqlite3_stmt *statement;
+};
+
+static enum diag_code code_of(int result)
+{
+	switch (result & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return DIAG_TRY_AGAIN;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_FORMAT:
+		return DIAG_DATA;
+	case SQLITE_FULL:
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+	case SQLITE_NOMEM:
+	case SQLITE_TOOBIG:
+		return DIAG_IO;
+	default:
+		return DIAG_BUG;
+	}
+}
+
+static const char *advice(int result)
+{
+	switch (result & 0xff) {
+	case SQLITE_BUSY:
+		return ": another program is writing to it; try again";
+	case SQLITE_CORRUPT:
+		return ": it is damaged; keep the file and see \"DAMAGE\" in evt-journal(5)";
+	case SQLITE_FULL:
+		return ": the disk is full; nothing of this was journaled";
+	default:
+		return "";
+	}
+}
+
+static void fail(struct db *db, int result, const char *sql)
+{
+	if (db->failed)
+		return;
+	db->failed = true;
+	enum diag_code code = code_of(result);
+	bool ours = code == DIAG_BUG;
+	diag_fail(&db->failure, code, "journal %s: %s%s%s%.300s", db->path, sqlite3_errmsg(db->sqlite), advice(result),
+		  ours ? " in: " : "", ours ? sql : "");
+}
+
+int db_open(struct db *db, const char *path, int flags, struct diag *d)
+{
+	*db = (struct db){.path = strdup(path)};
+	if (!db->path)
+		return diag_fail(d, DIAG_IO, "out of memory");
+	int result = sqlite3_open_v2(path, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX, NULL);
+	if (result == SQLITE_OK) {
+		sqlite3_extended_result_codes(db->sqlite, 1);
+		sqlite3_busy_timeout(db->sqlite, BUSY_MS);
+		return 0;
+	}
+	fail(db, result, "open");
+	db_failed(db, d);
+	db_close(db);
+	return -1;
+}
+
+void db_close(struct db *db)
+{
+	for (size_t i = 0; i < DB_STATEMENTS; i++)
+		db_finish(db->cache[i]);
+	sqlite3_close(db->sqlite);
+	free(db->path);
+	*db = (struct db){0};
+}
+
+int db_failed(struct db *db, struct diag *d)
+{
+	if (!db->failed)
+		return 0;
+	*d = db->failure;
+	db->failed = false;
+	return -1;
+}
+
+void db_script(struct db *db, const char *sql)
+{
+	if (db->failed)
+		return;
+	int result = sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL);
+	if (result != SQLITE_OK)
+		fail(db, result, sql);
+}
+
+static struct db_query *prepare(struct db *db, const char *sql, unsigned flags)
+{
+	sqlite3_stmt *statement;
+	int result = sqlite3_prepare_v3(db->sqlite, sql, -1, flags, &statement, NULL);
+	if (result != SQLITE_OK) {
+		fail(db, result, sql);
+		return NULL;
+	}
+	struct db_query *q = malloc(sizeof *q);
+	if (!q) {
+		sqlite3_finalize(statement);
+		fail(db, SQLITE_NOMEM, sql);
+		return NULL;
+	}
+	*q = (struct db_query){db, sql, statement};
+	return q;
+}
+
+struct db_query *db_query(struct db *db, const char *sql)
+{
+	size_t at = ((uintptr_t)sql >> 3) % DB_STATEMENTS;
+	for (size_t i = 0; i < DB_STATEMENTS; i++, at = (at + 1) % DB_STATEMENTS) {
+		struct db_query *q = db->cache[at];
+		if (!q && !db->failed)
+			q = db->cache[at] = prepare(db, sql, SQLITE_PREPARE_PERSISTENT);
+		if (!q)
+			return NULL;
+		if (q->sql != sql)
+			continue;
+		db_done(q);
+		return q;
+	}
+	fail(db, SQLITE_NOMEM, sql);
+	return NULL;
+}
+
+struct db_query *db_compose(struct db *db, const char *sql)
+{
+	return db->failed ? NULL : prepare(db, sql, 0);
+}
+
+void db_finish(struct db_query *q)
+{
+	if (!q)
+		return;
+	sqlite3_finalize(q->statement);
+	free(q);
+}
+
+static bool usable(struct db_query *q)
+{
+	return q && !q->db->failed; /* NULL stands for one that could not be prepared */
+}
+
+/* The parameter's number, or 0 after noting that there is none by that name. */
+static int parameter(struct db_query *q, const char *name)
+{
+	if (!usable(q))
+		return 0;
+	int number = sqlite3_bind_parameter_index(q->statement, name);
+	if (number == 0) {
+		q->db->failed = true;
+		diag_fail(&q->db->failure, DIAG_BUG, "journal: no parameter %s in: %.300s", name, q->sql);
+	}
+	return number;
+}
+
+static void check(struct db_query *q, int result)
+{
+	if (result != SQLITE_OK)
+		fail(q->db, result, q->sql);
+}
+
+void db_set_int(struct db_query *q, const char *name, int64_t value)
+{
+	int number = parameter(q, name);
+	if (number)
+		check(q, sqlite3_bind_int64(q->statement, number, value));
+}
+
+void db_set_null(struct db_query *q, const char *name)
+{
+	int number = parameter(q, name);
+	if (number)
+		check(q, sqlite3_bind_null(q->statement, number));
+}
+
+void db_set_text(struct db_query *q, const char *name, struct slice text)
+{
+	int number = parameter(q, name);
+	if (number)
+		check(q, sqlite3_bind_text64(q->statement, number, text.ptr, text.len, SQLITE_STATIC, SQLITE_UTF8));
+}
+
+void db_set_blob(struct db_query *q, const char *name, struct slice bytes)
+{
+	int number = parameter(q, name);
+	if (number && bytes.ptr && bytes.len == 0)
+		check(q, sqlite3_bind_zeroblob(q->statement, number, 0));
+	else if (number)
+		check(q, sqlite3_bind_blob64(q->statement, number, bytes.ptr, bytes.len, SQLITE_STATIC));
+}
+
+bool db_row(struct db_query *q)
+{
+	if (!usable(q))
+		return false;
+	int result = sqlite3_step(q->statement);
+	if (result == SQLITE_ROW)
+		return true;
+	if (result != SQLITE_DONE)
+		fail(q->db, result, q->sql);
+	return false;
+}
+
+void db_done(struct db_query *q)
+{
+	if (!q)
+		return;
+	sqlite3_reset(q->statement);
+	sqlite3_clear_bindings(q->statement);
+}
+
+void db_run(struct db_query *q)
+{
+	while (db_row(q))
+		continue;
+	db_done(q);
+}
+
+int64_t db_changes(struct db *db)
+{
+	return db->failed ? 0 : sqlite3_changes64(db->sqlite);
+}
+
+int64_t db_int(struct db_query *q, int column)
+{
+	return usable(q) ? sqlite3_column_int64(q->statement, column) : 0;
+}
+
+bool db_is_null(struct db_query *q, int column)
+{
+	return !usable(q) || sqlite3_column_type(q->statement, column) == SQLITE_NULL;
+}
+
+struct slice db_text(struct db_query *q, int column)
+{
+	if (db_is_null(q, column))
+		return SLICE_NONE;
+	const char *text = (const char *)sqlite3_column_text(q->statement, column);
+	return (struct slice){text, (size_t)sqlite3_column_bytes(q->statement, column)};
+}
+
+struct slice db_blob(struct db_query *q, int column)
+{
+	if (db_is_null(q, column))
+		return SLICE_NONE;
+	const char *bytes = sqlite3_column_blob(q->statement, column);
+	return (struct slice){bytes ? bytes : "", (size_t)sqlite3_column_bytes(q->statement, column)};
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: MIT */
+/* The journal as a file: where it is, how it is opened, migrated, locked and kept small. */
+#include "journal_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/vfs.h>
+#endif
+
+#include "clock.h"
+#include "migrations.h"
+
+enum {
+	APPLICATION_ID = 0x4556544a, /* "EVTJ" */
+	SCHEMA_VERSION = sizeof migrations / sizeof migrations[0],
+	LOCK_WAIT_MS = 10000,
+	WAL_PAGES_LARGE = 1000, /* 4 MiB: moved into the database by whoever commits */
+	WAL_PAGES_SMALL = 64,   /* not worth an idle moment */
+};
+
+static const char *const status_names[JOURNAL_STATUSES] = {"received", "processing", "delivered",
+							   "failed",   "retrying",   "skipped"};
+
+const char *journal_status_name(enum journal_status status)
+{
+	return status_names[status];
+}
+
+static char *join(const char *dir, const char *rest)
+{
+	size_t len = strlen(dir) + strlen(rest) + 1;
+	char *path = malloc(len);
+	if (path)
+		snprintf(path, len, "%s%s", dir, rest);
+	return path;
+}
+
+char *journal_path(const char *option)
+{
+	const char *text = option ? option : getenv("EVT_JOURNAL");
+	if (text && *text)
+		return strdup(text);
+	if (geteuid() == 0)
+		return strdup("/var/lib/evt/journal.db");
+	text = getenv("XDG_STATE_HOME");
+	if (text && *text)
+		return join(text, "/evt/journal.db");
+	text = getenv("HOME");
+	return text && *text ? join(text, "/.local/state/evt/journal.db") : NULL;
+}
+
+/* ---- creating ---- */
+
+/* Makes the folders above the file, private to their owner. Existing ones are left as they are. */
+static int make_folders(const char *path, struct diag *d)
+{
+	char *part = strdup(path);
+	if (!part)
+		return diag_fail(d, DIAG_IO, "out of memory");
+	int result = 0;
+	for (char *slash = strchr(part + 1, '/'); slash && result == 0; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(part, 0700) < 0 && errno != EEXIST)
+			result = diag_errno(d, DIAG_IO, errno, "folder %s of the journal", part);
+		*slash = '/';
+	}
+	free(part);
+	return result;
+}
+
+/* A folder with mode 2770 says that the journal is shared with its group; else it is the owner's alone. */
+static unsigned file_mode(const char *path)
+{
+	char *dir = strdup(path);
+	if (!dir)
+		return 0600;
+	char *slash = strrchr(dir, '/');
+	if (slash)
+		slash[slash == dir] = '\0';
+	struct stat st;
+	bool shared = stat(slash ? dir : ".", &st) == 0 && (st.st_mode & 02070) == 02070;
+	free(dir);
+	return shared ? 0660 : 0600;
+}
+
+/* SQLite would create the file by the umask; what it creates beside the file takes the file's mode. */
+static int create_file(const char *path, struct diag *d)
+{
+	unsigned mode = file_mode(path);
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	if (fd < 0)
+		return errno == EEXIST ? 0 : diag_errno(d, DIAG_IO, errno, "journal %s", path);
+	fchmod(fd, mode);
+	close(fd);
+	return 0;
+}
+
+/* WAL needs memory shared between all its users, which no network file system gives. */
+static int refuse_network(const char *path, struct diag *d)
+{
+#ifdef __linux__
+	static const struct {
+		unsigned magic;
+		const char *name;
+	} networks[] = {{0x6969, "NFS"},     {0x517b, "SMB"},      {0xff534d42, "CIFS"},
+			{0xfe534d42, "SMB"}, {0x5346414f, "AFS"},  {0x00c36400, "Ceph"},
+			{0x01021997, "9P"},  {0x47504653, "GPFS"}, {0x0bd00bd0, "Lustre"}};
+	struct statfs fs;
+	if (statfs(path, &fs) < 0)
+		return 0; /* opening it will say more */
+	for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++)
+		if ((unsigned)fs.f_type == networks[i].magic)
+			return diag_fail(d, DIAG_IO,
+					 "journal %s: it lies on a network file system (%s): keep it on a local disk",
+					 path, networks[i].name);
+#else
+	(void)path;
+	(void)d;
+#endif
+	return 0;
+}
+
+/* ---- opening ---- */
+
+static int64_t pragma(struct db *db, const char *sql)
+{
+	struct db_query *q = db_query(db, sql);
+	int64_t value = db_row(q) ? db_int(q, 0) : 0;
+	db_done(q);
+	return value;
+}
+
+static int check_version(struct journal *j, int64_t *version, struct diag *d)
+{
+	int64_t application = pragma(&j->db, "PRAGMA application_id");
+	int64_t tables = pragma(&j->db, "SELECT count(*) FROM sqlite_schema");
+	*version = pragma(&j->db, "PRAGMA user_version");
+	if (db_failed(&j->db, d) < 0)
+		return -1;
+	if (tables && application != APPLICATION_ID)
+		return diag_fail(d, DIAG_DATA, "journal %s: this is a database, but not a journal of evt", j->db.path);
+	if (*version > SCHEMA_VERSION)
+		return diag_fail(d, DIAG_DATA,
+				 "journal %s: made by a newer evt (version %lld, this one knows %d): upgrade evt",
+				 j->db.path, (long long)*version, SCHEMA_VERSION);
+	return 0;
+}
+
+/* The write lock is taken before user_version is read: two that come at once must not both migrate. */
+static int migrate(struct journal *j, struct diag *d)
+{
+	int64_t version;
+	if (lock_take(&j->lock, LOCK_WAIT_MS, d) < 0)
+		return -1;
+	/* What must be said before the first table, and outside a transaction: */
+	db_script(&j->db, "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL");
+	int result = journal_begin(j, d);
+	if (result == 0)
+		result = check_version(j, &version, d);
+	if (result == 0) {
+		for (int64_t next = version; next < SCHEMA_VERSION; next++)
+			db_script(&j->db, migrations[next]);
+		char sql[128];
+		snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID,
+			 SCHEMA_VERSION);
+		db_script(&j->db, sql);
+		result = journal_commit(j, d);
+	}
+	journal_rollback(j);
+	return result;
+}
+
+static int count_pages(void *journal, sqlite3 *sqlite, const char *name, int pages)
+{
+	(void)sqlite;
+	(void)name;
+	((struct journal *)journal)->wal_pages = pages;
+	return SQLITE_OK;
+}
+
+static void configure(struct journal *j)
+{
+	int on = 1;
+	sqlite3_db_config(j->db.sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_file_control(j->db.sqlite, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+	db_script(&j->db, "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA secure_delete=ON;"
+			  "PRAGMA mmap_size=0; PRAGMA cache_size=-16000; PRAGMA temp_store=MEMORY;"
+			  "PRAGMA trusted_schema=OFF");
+	sqlite3_wal_hook(j->db.sqlite, count_pages, j); /* behind wal_autocheckpoint, which sets the same hook */
+}
+
+static int open_writer(struct journal *j, const char *path, struct diag *d)
+{
+	char *lock_path = join(path, "-lock");
+	if (!lock_path)
+		return diag_fail(d, DIAG_IO, "out of memory");
+	int result = lock_open(&j->lock, lock_path, file_mode(path), d);
+	free(lock_path);
+	if (result < 0 || db_open(&j->db, path, SQLITE_OPEN_READWRITE, d) < 0)
+		return -1;
+	j->writes = true;
+	configure(j);
+	int64_t version;
+	if (db_failed(&j->db, d) < 0 || check_version(j, &version, d) < 0)
+		return -1;
+	return version < SCHEMA_VERSION ? migrate(j, d) : 0;
+}
+
+static int open_reader(struct journal *j, const char *path, struct diag *d)
+{
+	if (db_open(&j->db, path, SQLITE_OPEN_READONLY, d) < 0)
+		return -1;
+	db_script(&j->db,
+		  "PRAGMA mmap_size=0; PRAGMA cache_size=-16000; PRAGMA query_only=ON; PRAGMA trusted_schema=OFF");
+	int64_t version;
+	if (db_failed(&j->db, d) < 0 || check_version(j, &version, d) < 0)
+		return -1;
+	if (version < SCHEMA_VERSION)
+		return diag_fail(d, DIAG_NO_JOURNAL, "journal %s: %s", path,
+				 version ? "of an older evt: any command that writes, such as evt-prune, migrates it"
+					 : "empty so far");
+	return 0;
+}
+
+struct journal *journal_open(const char *path, enum journal_access access, struct diag *d)
+{
+	bool exists = faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0;
+	if (!exists && (access != JOURNAL_WRITE || errno != ENOENT)) {
+		diag_errno(d, errno == ENOENT ? DIAG_NO_JOURNAL : DIAG_IO, errno, "journal %s", path);
+		return NULL;
+	}
+	if (!exists && (make_folders(path, d) < 0 || create_file(path, d) < 0))
+		return NULL;
+	if (refuse_network(path, d) < 0)
+		return NULL;
+	struct journal *j = calloc(1, sizeof *j);
+	if (!j) {
+		diag_fail(d, DIAG_IO, "out of memory");
+		return NULL;
+	}
+	j->lock.fd = -1;
+	if ((access == JOURNAL_READ ? open_reader(j, path, d) : open_writer(j, path, d)) == 0)
+		return j;
+	journal_close(j);
+	return NULL;
+}
+
+static void forget_destinations(struct journal *j)
+{
+	for (size_t i = 0; i < j->destination_count; i++) {
+		free(j->destinations[i]->name);
+		free(j->destinations[i]);
+	}
+	j->destination_count = 0;
+}
+
+void journal_close(struct journal *j)
+{
+	if (!j)
+		return;
+	journal_rollback(j);
+	db_close(&j->db);
+	lock_close(&j->lock);
+	forget_destinations(j);
+	free(j->destinations);
+	free(j);
+}
+
+/* ---- transactions ---- */
+
+int journal_begin(struct journal *j, struct diag *d)
+{
+	if (lock_take(&j->lock, LOCK_WAIT_MS, d) < 0)
+		return -1;
+	db_script(&j->db, "BEGIN IMMEDIATE");
+	if (db_failed(&j->db, d) < 0) {
+		lock_drop(&j->lock);
+		return -1;
+	}
+	j->in_transaction = true;
+	for (size_t i = 0; i < j->destination_count; i++)
+		j->destinations[i]->loaded = j->destinations[i]->changed = false;
+	return 0;
+}
+
+void journal_rollback(struct journal *j)
+{
+	struct diag ignored;
+	if (!j->in_transaction)
+		return;
+	db_failed(&j->db, &ignored);
+	if (!sqlite3_get_autocommit(j->db.sqlite)) /* some failures have rolled back by themselves */
+		db_script(&j->db, "ROLLBACK");
+	db_failed(&j->db, &ignored);
+	forget_destinations(j); /* numbers given to new ones are void */
+	j->in_transaction = false;
+	lock_drop(&j->lock);
+}
+
+int journal_settle(struct journal *j, struct diag *d)
+{
+	if (db_failed(&j->db, d) == 0)
+		return 0;
+	journal_rollback(j);
+	return -1;
+}
+
+static void save_destinations(struct journal *j)
+{
+	for (size_t i = 0; i < j->destination_count; i++) {
+		const struct journal_destination *to = j->destinations[i];
+		if (!to->changed)
+			continue;
+		struct db_query *q = db_query(
+		    &j->db, "UPDATE destination SET in_flight = :in_flight, rate_at = :rate_at, faults = :faults, "
+			    "open_until = :open_until, open_ms = :open_ms, opened_at = :opened_at, "
+			    "probe = nullif(:probe, 0), ramp = :ramp WHERE id = :id");
+		db_set_int(q, ":in_flight", to->in_flight);
+		db_set_int(q, ":rate_at", to->rate_at);
+		db_set_int(q, ":faults", to->faults);
+		db_set_int(q, ":open_until", to->open_until);
+		db_set_int(q, ":open_ms", to->open_ms);
+		db_set_int(q, ":opened_at", to->opened_at);
+		db_set_int(q, ":probe", to->probe);
+		db_set_int(q, ":ramp", to->ramp);
+		db_set_int(q, ":id", to->id);
+		db_run(q);
+	}
+}
+
+/* Precondition: the lock is ours. A passive checkpoint never waits for readers; what they hold back is moved next time. */
+static void checkpoint(struct journal *j)
+{
+	int left = 0, moved = 0;
+	if (sqlite3_wal_checkpoint_v2(j->db.sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, &left, &moved) == SQLITE_OK)
+		j->wal_pages = left - moved;
+}
+
+int journal_commit(struct journal *j, struct diag *d)
+{
+	save_destinations(j);
+	db_script(&j->db, "COMMIT");
+	if (journal_settle(j, d) < 0)
+		return -1;
+	j->in_transaction = false;
+	if (j->wal_pages >= WAL_PAGES_LARGE)
+		checkpoint(j);
+	lock_drop(&j->lock);
+	return 0;
+}
+
+void journal_idle(struct journal *j)
+{
+	if (j->wal_pages < WAL_PAGES_SMALL || j->in_transaction || !lock_try(&j->lock))
+		return;
+	checkpoint(j);
+	lock_drop(&j->lock);
+}
+
+int64_t journal_version(struct journal *j)
+{
+	struct diag ignored;
+	int64_t version = pragma(&j->db, "PRAGMA data_version");
+	return db_failed(&j->db, &ignored) < 0 ? -1 : version;
+}
+
+/* ---- what several transitions look up ---- */
+
+static void load_destination(struct journal *j, struct journal_destination *to)
+{
+	struct db_query *q =
+	    db_query(&j->db, "SELECT in_flight, rate_at, faults, open_until, open_ms, opened_at, probe, ramp "
+			     "FROM destination WHERE id = :id");
+	db_set_int(q, ":id", to->id);
+	if (db_row(q)) {
+		to->in_flight = db_int(q, 0);
+		to->rate_at = db_int(q, 1);
+		to->faults = db_int(q, 2);
+		to->open_until = db_int(q, 3);
+		to->open_ms = db_int(q, 4);
+		to->opened_at = db_int(q, 5);
+		to->probe = db_int(q, 6);
+		to->ramp = db_int(q, 7);
+		to->loaded = true;
+	}
+	db_done(q);
+}
+
+static int64_t destination_id(struct journal *j, struct slice name)
+{
+	struct db_query *q = db_query(&j->db, "SELECT id FROM destination WHERE name = :name");
+	db_set_text(q, ":name", name);
+	int64_t id = db_row(q) ? db_int(q, 0) : 0;
+	db_done(q);
+	return id;
+}
+
+static struct journal_destination *remember(struct journal *j, struct slice name, int64_t id)
+{
+	struct journal_destination **grown =
+	    realloc(j->destinations, (j->destination_count + 1) * sizeof(struct journal_destination *));
+	struct journal_destination *to = malloc(sizeof *to);
+	char *copy = strndup(name.ptr, name.len);
+	if (grown)
+		j->destinations = grown;
+	if (!grown || !to || !copy) {
+		free(to);
+		free(copy);
+		return NULL;
+	}
+	*to = (struct journal_destination){.id = id, .name = copy};
+	grown[j->destination_count++] = to;
+	return to;
+}
+
+struct journal_destination *journal_destination_known(struct journal *j, struct slice name)
+{
+	struct journal_destination *to = NULL;
+	for (size_t i = 0; i < j->destination_count && !to; i++)
+		if (slice_is(name, j->destinations[i]->name))
+			to = j->destinations[i];
+	if (!to) {
+		int64_t id = destination_id(j, name);
+		to = id ? remember(j, name, id) : NULL;
+	}
+	if (to && !to->loaded)
+		load_destination(j, to);
+	return to && to->loaded ? to : NULL;
+}
+
+struct journal_destination *journal_destination(struct journal *j, struct slice name)
+{
+	struct journal_destination *to = journal_destination_known(j, name);
+	if (to || j->db.failed)
+		return to;
+	struct db_query *q = db_query(&j->db, "INSERT INTO destination (name) VALUES (:name)");
+	db_set_text(q, ":name", name);
+	db_run(q);
+	return journal_destination_known(j, name);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* How events come into the journal. */
+#include <openssl/sha.h>
+
+#include "journal_internal.h"
+
+/* The first 64 bits of SHA-256 over two texts with a NUL between them, which neither can hold. */
+static int64_t hash_pair(struct slice a, struct slice b)
+{
+	unsigned char hash[SHA256_DIGEST_LENGTH];
+	char text[2 * EVENT_NAME_LIMIT + 1];
+	size_t len_a = a.len < EVENT_NAME_LIMIT ? a.len : EVENT_NAME_LIMIT;
+	size_t len_b = b.len < EVENT_NAME_LIMIT ? b.len : EVENT_NAME_LIMIT;
+	memcpy(text, a.ptr, len_a);
+	text[len_a] = '\0';
+	memcpy(text + len_a + 1, b.ptr, len_b);
+	SHA256((unsigned char *)text, len_a + 1 + len_b, hash);
+	int64_t key;
+	memcpy(&key, hash, sizeof key);
+	return key;
+}
+
+static void bind_subject_key(struct db_query *q, const struct event *e)
+{
+	if (e->subject.len)
+		db_set_int(q, ":subject_key", hash_pair(e->source, e->subject));
+	else
+		db_set_null(q, ":subject_key");
+}
+
+struct known {
+	int64_t event;
+	bool same_payload;
+};
+
+static struct known find(struct journal *j, struct slice source, struct slice id, const unsigned char *digest)
+{
+	struct known known = {0, false};
+	struct db_query *q = db_query(&j->db, "SELECT seq, digest = :digest FROM event "
+					      "WHERE key = :key AND source = :source AND id = :id");
+	db_set_int(q, ":key", hash_pair(source, id));
+	db_set_text(q, ":source", source);
+	db_set_text(q, ":id", id);
+	if (digest)
+		db_set_blob(q, ":digest", (struct slice){(const char *)digest, SHA256_DIGEST_LENGTH});
+	if (db_row(q))
+		known = (struct known){db_int(q, 0), db_int(q, 1)};
+	db_done(q);
+	return known;
+}
+
+int64_t journal_find_event(struct journal *j, struct slice source, struct slice id)
+{
+	return find(j, source, id, NULL).event;
+}
+
+static int64_t insert_event(struct journal *j, const struct event *e, const unsigned char *digest, int64_t now)
+{
+	struct db_query *q = db_query(
+	    &j->db, "INSERT INTO event (key, source, id, type, subject, time, received_at, content_type, extra, "
+		    "body, size, digest) VALUES (:key, :source, :id, :type, :subject, :time, :now, "
+		    ":content_type, nullif(:extra, ''), :body, :size, :digest)");
+	db_set_int(q, ":key", hash_pair(e->source, e->id));
+	db_set_text(q, ":source", e->source);
+	db_set_text(q, ":id", e->id);
+	db_set_text(q, ":type", e->type);
+	db_set_text(q, ":subject", e->subject);
+	db_set_text(q, ":time", e->time);
+	db_set_int(q, ":now", now);
+	db_set_text(q, ":content_type", e->content_type);
+	db_set_text(q, ":extra", e->extra);
+	db_set_int(q, ":body", e->body);
+	db_set_int(q, ":size", (int64_t)e->data.len);
+	db_set_blob(q, ":digest", (struct slice){(const char *)digest, SHA256_DIGEST_LENGTH});
+	db_run(q);
+	int64_t event = sqlite3_last_insert_rowid(j->db.sqlite);
+	q = db_query(&j->db, "INSERT INTO payload VALUES (:event, :data)");
+	db_set_int(q, ":event", event);
+	db_set_blob(q, ":data", e->data.ptr ? e->data : SLICE(""));
+	db_run(q);
+	return event;
+}
+
+static void insert_delivery(struct journal *j, int64_t event, int64_t destination, const struct event *e, int64_t now)
+{
+	struct db_query *q =
+	    db_query(&j->db, "INSERT OR IGNORE INTO delivery (event, destination, status, due_at, updated_at, "
+			     "subject_key) VALUES (:event, :destination, 0, :now, :now, :subject_key)");
+	db_set_int(q, ":event", event);
+	db_set_int(q, ":destination", destination);
+	db_set_int(q, ":now", now);
+	bind_subject_key(q, e);
+	db_run(q);
+}
+
+/* For an event that goes nowhere: one delivery to no destination, ended at once. */
+static void insert_ended(struct journal *j, int64_t event, const struct journal_accept *row, int64_t now)
+{
+	bool failed = row->error.ptr;
+	struct db_query *q =
+	    db_query(&j->db, "INSERT INTO delivery (event, destination, status, updated_at, code, error) "
+			     "VALUES (:event, 0, :status, :now, :code, :error)");
+	db_set_int(q, ":event", event);
+	db_set_int(q, ":status", failed ? JOURNAL_FAILED : JOURNAL_SKIPPED);
+	db_set_int(q, ":now", now);
+	db_set_text(q, ":code", failed ? SLICE("source") : SLICE_NONE);
+	db_set_text(q, ":error", failed ? row->error : SLICE("no destination of its source takes this type"));
+	db_run(q);
+}
+
+static void count_conflict(struct journal *j, int64_t event)
+{
+	struct db_query *q = db_query(&j->db, "UPDATE event SET conflicts = conflicts + 1 WHERE seq = :event");
+	db_set_int(q, ":event", event);
+	db_run(q);
+}
+
+static void digest_payload(const struct event *e, unsigned char digest[SHA256_DIGEST_LENGTH])
+{
+	SHA256((const unsigned char *)(e->data.ptr ? e->data.ptr : ""), e->data.len, digest);
+}
+
+static void accept_one(struct journal *j, struct journal_accept *row, int64_t now)
+{
+	const struct event *e = row->event;
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	digest_payload(e, digest);
+	struct known known = find(j, e->source, e->id, digest);
+	if (known.event) {
+		row->answer = known.same_payload ? JOURNAL_DUPLICATE : JOURNAL_CONFLICT;
+		if (!known.same_payload)
+			count_conflict(j, known.event);
+		return;
+	}
+	row->answer = JOURNAL_ACCEPTED;
+	int64_t event = insert_event(j, e, digest, now);
+	if (row->destination_count == 0 || row->error.ptr)
+		insert_ended(j, event, row, now);
+	else
+		for (size_t i = 0; i < row->destination_count; i++) {
+			struct journal_destination *to = journal_destination(j, row->destinations[i]);
+			if (to)
+				insert_delivery(j, event, to->id, e, now);
+		}
+}
+
+int journal_accept(struct journal *j, struct journal_accept *rows, size_t count, int64_t now, struct diag *d)
+{
+	for (size_t i = 0; i < count && !j->db.failed; i++)
+		accept_one(j, &rows[i], now);
+	return journal_settle(j, d);
+}
+
+static void claim_adopted(struct journal *j, int64_t event, int64_t destination, int64_t now, int64_t lease_ms)
+{
+	struct db_query *q = db_query(
+	    &j->db, "UPDATE delivery SET status = 1, lane = 2, due_at = :due_at, claim = 1, claimed_at = :now, "
+		    "updated_at = :now WHERE event = :event AND destination = :destination");
+	db_set_int(q, ":due_at", now + lease_ms);
+	db_set_int(q, ":now", now);
+	db_set_int(q, ":event", event);
+	db_set_int(q, ":destination", destination);
+	db_run(q);
+}
+
+int journal_adopt(struct journal *j, const struct event *e, int64_t now, int64_t lease_ms, int64_t *claim,
+		  struct diag *d)
+{
+	*claim = 0;
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	digest_payload(e, digest);
+	struct journal_destination *to = journal_destination(j, e->destination);
+	int64_t event = journal_find_event(j, e->source, e->id);
+	struct journal_delivery known;
+	if (to && !(event && journal_find_delivery(j, event, to->id, &known))) {
+		if (!event)
+			event = insert_event(j, e, digest, now);
+		insert_delivery(j, event, to->id, e, now);
+		claim_adopted(j, event, to->id, now, lease_ms);
+		*claim = 1;
+	}
+	return journal_settle(j, d);
+}

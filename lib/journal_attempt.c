@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/* One attempt: the start that must be committed before anything is sent, its outcome, and what a destination's limits
+ * and breaker make of both. */
+#include "clock.h"
+#include "journal_internal.h"
+
+enum {
+	FAULTS_TO_OPEN = 10,
+	FAULTS_TO_REOPEN = 3,          /* in a row, while it recovers */
+	SCHEDULE_GRACE_MS = 15 * 1000, /* a lease outlives the attempt's timeout by this */
+	RATE_SLACK_US = 50 * 1000,     /* starts may come in bunches of that much time */
+	HOLD_MS = 200,                 /* where nothing tells when a place will be free */
+};
+
+#define OPEN_FIRST_MS     (5 * CLOCK_SECOND)
+#define OPEN_LONGEST_MS   (5 * CLOCK_MINUTE)
+#define CLOCK_SET_BACK_MS (25 * CLOCK_HOUR)
+
+/* ---- finding a line's delivery ---- */
+
+/* True when the journal knows it. */
+static bool find_ref(struct journal *j, const struct journal_ref *ref, struct journal_delivery *row,
+		     struct journal_destination **to)
+{
+	*to = journal_destination_known(j, ref->destination);
+	int64_t event = *to ? journal_find_event(j, ref->source, ref->id) : 0;
+	return event && journal_find_delivery(j, event, (*to)->id, row);
+}
+
+/* Whether the line's claim is the row's last, and nobody has started under it. */
+static enum journal_start_answer judge_claim(const struct journal_delivery *row, int64_t claim)
+{
+	if (row->status != JOURNAL_PROCESSING || row->claim != claim)
+		return JOURNAL_STALE;
+	return row->started_at ? JOURNAL_REPEATED : JOURNAL_STARTED;
+}
+
+/* ---- the limits of a destination ---- */
+
+static void hold(struct journal_start *start, enum journal_hold why, int64_t again_at)
+{
+	start->answer = JOURNAL_HOLD;
+	start->hold = why;
+	start->again_at = again_at;
+}
+
+static bool breaker_allows(struct journal_destination *to, struct journal_start *start,
+			   const struct journal_delivery *row, int64_t now)
+{
+	if (!to->open_until)
+		return true;
+	if (to->open_until > now && to->open_until < now + CLOCK_SET_BACK_MS) {
+		hold(start, JOURNAL_HOLD_BREAKER, to->open_until);
+		return false;
+	}
+	to->probe = row->event;
+	to->open_until = now + start->limits->timeout_ms + SCHEDULE_GRACE_MS; /* one probe at a time */
+	return true;
+}
+
+static bool place_is_free(const struct journal_destination *to, struct journal_start *start, int64_t now)
+{
+	int64_t places = start->limits->concurrency;
+	if (to->ramp && to->ramp < places)
+		places = to->ramp;
+	if (to->in_flight < places)
+		return true;
+	hold(start, JOURNAL_HOLD_CONCURRENCY, now + HOLD_MS);
+	return false;
+}
+
+/* The generic cell rate algorithm: rate_at is when the next start is due at an even pace; a little ahead of it is allowed. */
+static bool rate_allows(struct journal_destination *to, struct journal_start *start, int64_t now)
+{
+	if (start->limits->rate_per_ms <= 0)
+		return true;
+	int64_t interval_us = (int64_t)(1000.0 / start->limits->rate_per_ms);
+	int64_t slack_us = interval_us > RATE_SLACK_US ? interval_us : RATE_SLACK_US;
+	int64_t now_us = now * 1000;
+	if (to->rate_at < now_us || to->rate_at > now_us + 2 * slack_us) /* idle since, or the clock was set back */
+		to->rate_at = now_us;
+	if (to->rate_at + interval_us > now_us + slack_us) {
+		hold(start, JOURNAL_HOLD_RATE, (to->rate_at + interval_us - slack_us) / 1000 + 1);
+		return false;
+	}
+	to->rate_at += interval_us;
+	return true;
+}
+
+/* ---- start ---- */
+
+static void load_record(struct journal *j, struct journal_start *start, int64_t destination, int64_t event)
+{
+	buf_clear(&start->record);
+	struct db_query *q = db_query(&j->db, "SELECT record FROM record JOIN event USING (source, subject) "
+					      "WHERE destination = :destination AND seq = :event");
+	db_set_int(q, ":destination", destination);
+	db_set_int(q, ":event", event);
+	if (db_row(q))
+		buf_add_slice(&start->record, db_text(q, 0));
+	db_done(q);
+}
+
+static void start_row(struct journal *j, const struct journal_delivery *row, int64_t lease_ends_at, int64_t now)
+{
+	struct db_query *q =
+	    db_query(&j->db, "UPDATE delivery SET lane = 1, due_at = :due_at, started_at = :now, updated_at = :now, "
+			     "attempts = attempts + 1, lapses = 0 WHERE event = :event AND destination = :destination");
+	db_set_int(q, ":due_at", lease_ends_at);
+	db_set_int(q, ":now", now);
+	db_set_int(q, ":event", row->event);
+	db_set_int(q, ":destination", row->destination);
+	db_run(q);
+}
+
+static void start_one(struct journal *j, struct journal_start *start, int64_t now)
+{
+	struct journal_delivery row;
+	struct journal_destination *to;
+	start->hold = JOURNAL_HOLD_NONE;
+	if (!find_ref(j, &start->ref, &row, &to)) {
+		start->answer = JOURNAL_UNKNOWN;
+		return;
+	}
+	start->answer = judge_claim(&row, start->ref.claim);
+	if (start->answer != JOURNAL_STARTED)
+		return;
+	if (start->limits->ordered && journal_has_earlier(j, &row, false)) {
+		hold(start, JOURNAL_HOLD_ORDER, now + HOLD_MS);
+		return;
+	}
+	if (!place_is_free(to, start, now) || !breaker_allows(to, start, &row, now) || !rate_allows(to, start, now))
+		return;
+	to->in_flight++;
+	to->changed = true;
+	start_row(j, &row, now + start->limits->timeout_ms + SCHEDULE_GRACE_MS, now);
+	load_record(j, start, row.destination, row.event);
+	start->attempt = (int)row.attempts + 1;
+	start->step = (int)(row.attempts - row.spent) + 1;
+}
+
+int journal_start(struct journal *j, struct journal_start *rows, size_t count, int64_t now, struct diag *d)
+{
+	for (size_t i = 0; i < count && !j->db.failed; i++)
+		start_one(j, &rows[i], now);
+	return journal_settle(j, d);
+}
+
+/* ---- what an outcome does to the breaker ---- */
+
+static void open_breaker(struct journal_destination *to, int64_t now)
+{
+	int64_t longer = to->open_ms ? 2 * to->open_ms : OPEN_FIRST_MS;
+	to->open_ms = longer < OPEN_LONGEST_MS ? longer : OPEN_LONGEST_MS;
+	to->open_until = now + to->open_ms;
+	to->opened_at = to->opened_at ? to->opened_at : now;
+	to->probe = 0;
+	to->ramp = 0;
+}
+
+static void close_breaker(struct journal_destination *to)
+{
+	to->open_until = to->opened_at = to->probe = to->faults = 0;
+	to->ramp = 1;
+}
+
+/* Past the widest concurrency there is, recovery is complete and the next trouble begins with a short pause again. */
+static void widen(struct journal_destination *to)
+{
+	enum { WIDEST = 64 };
+	if (to->ramp == 0)
+		return;
+	to->ramp++;
+	if (to->ramp > WIDEST)
+		to->ramp = to->open_ms = 0;
+}
+
+static void judge_destination(struct journal_destination *to, const struct journal_outcome *outcome, int64_t event,
+			      int64_t now)
+{
+	bool probing = to->probe == event;
+	to->changed = true;
+	if (outcome->fault) {
+		to->faults++;
+		if (probing || (!to->open_until && to->faults >= (to->ramp ? FAULTS_TO_REOPEN : FAULTS_TO_OPEN)))
+			open_breaker(to, now);
+		else if (to->ramp > 1)
+			to->ramp /= 2;
+		return;
+	}
+	if (outcome->verdict == JOURNAL_OK)
+		to->faults = 0;
+	if (to->open_until && (probing || outcome->verdict == JOURNAL_OK))
+		close_breaker(to); /* whatever it answered, it is there again */
+	else if (outcome->verdict == JOURNAL_OK)
+		widen(to);
+}
+
+/* ---- outcome ---- */
+
+void journal_note_attempt(struct journal *j, const struct journal_delivery *row, int64_t n, int64_t started_at,
+			  int64_t ended_at, int http_status, const char *code, struct slice error)
+{
+	struct db_query *q =
+	    db_query(&j->db, "INSERT OR REPLACE INTO attempt VALUES (:event, :destination, :n, :started_at, "
+			     "nullif(:ended_at, 0), nullif(:http_status, 0), :code, :error)");
+	db_set_int(q, ":event", row->event);
+	db_set_int(q, ":destination", row->destination);
+	db_set_int(q, ":n", n);
+	db_set_int(q, ":started_at", started_at);
+	db_set_int(q, ":ended_at", ended_at);
+	db_set_int(q, ":http_status", http_status);
+	db_set_text(q, ":code", slice_of(code));
+	db_set_text(q, ":error", error);
+	db_run(q);
+}
+
+void journal_note_unknown(struct journal *j, struct journal_destination *to, const struct journal_delivery *row)
+{
+	journal_note_attempt(j, row, row->attempts, row->started_at, 0, 0, "unknown",
+			     SLICE("outcome unknown: sent, but no answer was recorded"));
+	to->in_flight--;
+	to->changed = true;
+	if (to->probe == row->event)
+		to->probe = 0;
+}
+
+static void keep_exchange(struct journal *j, const struct journal_delivery *row, const struct journal_outcome *outcome)
+{
+	if (outcome->sent.ptr) {
+		struct db_query *q =
+		    db_query(&j->db, "INSERT OR REPLACE INTO sent VALUES (:event, :destination, :body)");
+		db_set_int(q, ":event", row->event);
+		db_set_int(q, ":destination", row->destination);
+		db_set_blob(q, ":body", outcome->sent);
+		db_run(q);
+	}
+	if (outcome->head.len || outcome->answer.len) {
+		struct db_query *q =
+		    db_query(&j->db, "INSERT OR REPLACE INTO answer VALUES (:event, :destination, :n, :head, :body)");
+		db_set_int(q, ":event", row->event);
+		db_set_int(q, ":destination", row->destination);
+		db_set_int(q, ":n", outcome->attempt);
+		db_set_text(q, ":head", outcome->head.ptr ? outcome->head : SLICE(""));
+		db_set_blob(q, ":body", outcome->answer.ptr ? outcome->answer : SLICE(""));
+		db_run(q);
+	}
+}
+
+static void keep_record(struct journal *j, const struct journal_delivery *row, struct slice record)
+{
+	if (!record.len || !row->subject_key)
+		return;
+	struct db_query *q =
+	    db_query(&j->db, "INSERT OR REPLACE INTO record SELECT :destination, source, subject, :record "
+			     "FROM event WHERE seq = :event");
+	db_set_int(q, ":destination", row->destination);
+	db_set_text(q, ":record", record);
+	db_set_int(q, ":event", row->event);
+	db_run(q);
+}
+
+/* The delivery as it stands after this attempt. A claim number of its own fences off whoever else holds it. */
+static void settle_row(struct journal *j, const struct journal_delivery *row, const struct journal_outcome *outcome,
+		       int64_t now)
+{
+	bool again = outcome->verdict == JOURNAL_AGAIN && outcome->next_at;
+	enum journal_status status = outcome->verdict == JOURNAL_OK ? JOURNAL_DELIVERED
+				     : again                        ? JOURNAL_RETRYING
+								    : JOURNAL_FAILED;
+	struct db_query *q = db_query(
+	    &j->db, "UPDATE delivery SET status = :status, lane = 1, due_at = :due_at, claim = :claim, "
+		    "started_at = NULL, updated_at = :now, http_status = nullif(:http_status, 0), code = :code, "
+		    "error = :error, record = coalesce(:record, record) "
+		    "WHERE event = :event AND destination = :destination");
+	db_set_int(q, ":status", status);
+	if (again)
+		db_set_int(q, ":due_at", outcome->next_at);
+	else
+		db_set_null(q, ":due_at");
+	db_set_int(q, ":claim", row->claim + outcome->late);
+	db_set_int(q, ":now", now);
+	db_set_int(q, ":http_status", outcome->http_status);
+	db_set_text(q, ":code", slice_of(outcome->code));
+	db_set_text(q, ":error", outcome->error);
+	db_set_text(q, ":record", outcome->record.len ? outcome->record : SLICE_NONE);
+	db_set_int(q, ":event", row->event);
+	db_set_int(q, ":destination", row->destination);
+	db_run(q);
+	if (!again)
+		journal_wake_next(j, row->destination, row->subject_key);
+}
+
+static void outcome_one(struct journal *j, struct journal_outcome *outcome, int64_t now)
+{
+	struct journal_delivery row;
+	struct journal_destination *to;
+	outcome->late = true;
+	if (!find_ref(j, &outcome->ref, &row, &to))
+		return; /* pruned since: nothing is left to say it of */
+	outcome->late = row.claim != outcome->ref.claim || row.attempts != outcome->attempt || !row.started_at;
+	journal_note_attempt(j, &row, outcome->attempt, outcome->started_at, outcome->ended_at, outcome->http_status,
+			     outcome->code, outcome->error);
+	keep_exchange(j, &row, outcome);
+	keep_record(j, &row, outcome->record);
+	judge_destination(to, outcome, row.event, now);
+	if (outcome->late && (outcome->verdict != JOURNAL_OK || row.status == JOURNAL_DELIVERED))
+		return;
+	if (row.started_at)
+		to->in_flight--;
+	settle_row(j, &row, outcome, now);
+}
+
+int journal_outcome(struct journal *j, struct journal_outcome *rows, size_t count, int64_t now, struct diag *d)
+{
+	for (size_t i = 0; i < count && !j->db.failed; i++)
+		outcome_one(j, &rows[i], now);
+	return journal_settle(j, d);
+}
+
+/* ---- end, return ---- */
+
+static void end_one(struct journal *j, struct journal_end *end, int64_t now)
+{
+	struct journal_delivery row;
+	struct journal_destination *to;
+	if (!find_ref(j, &end->ref, &row, &to)) {
+		end->answer = JOURNAL_UNKNOWN;
+		return;
+	}
+	end->answer = judge_claim(&row, end->ref.claim);
+	if (end->answer == JOURNAL_STARTED)
+		journal_end_delivery(j, &row, end->status, end->code, end->reason, now);
+}
+
+int journal_end(struct journal *j, struct journal_end *rows, size_t count, int64_t now, struct diag *d)
+{
+	for (size_t i = 0; i < count && !j->db.failed; i++)
+		end_one(j, &rows[i], now);
+	return journal_settle(j, d);
+}
+
+static void return_one(struct journal *j, const struct journal_ref *ref, int64_t due_at, int64_t now)
+{
+	struct journal_delivery row;
+	struct journal_destination *to;
+	if (!find_ref(j, ref, &row, &to) || judge_claim(&row, ref->claim) == JOURNAL_STALE)
+		return;
+	bool started = row.started_at;
+	if (started) {
+		to->in_flight--;
+		to->changed = true;
+		if (to->probe == row.event) {
+			to->probe = 0;
+			to->open_until = now;
+		}
+	}
+	struct db_query *q = db_query(
+	    &j->db,
+	    "UPDATE delivery SET attempts = :attempts, status = iif(:attempts > 0, 4, 0), lane = (:attempts > 0), "
+	    "due_at = :due_at, claim = claim + 1, started_at = NULL, updated_at = :now "
+	    "WHERE event = :event AND destination = :destination");
+	db_set_int(q, ":attempts", row.attempts - started);
+	db_set_int(q, ":due_at", due_at);
+	db_set_int(q, ":now", now);
+	db_set_int(q, ":event", row.event);
+	db_set_int(q, ":destination", row.destination);
+	db_run(q);
+}
+
+int journal_return(struct journal *j, const struct journal_ref *refs, size_t count, int64_t due_at, int64_t now,
+		   struct diag *d)
+{
+	for (size_t i = 0; i < count && !j->db.failed; i++)
+		return_one(j, &refs[i], due_at, now);
+	return journal_settle(j, d);
+}

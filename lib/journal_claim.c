@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+/* Whose turn is next: what is due goes to a pipeline, fairly, and comes back when nobody did anything about it. */
+#include <stdlib.h>
+
+#include "clock.h"
+#include "journal_internal.h"
+
+enum {
+	QUEUE = 32, /* rows looked up at once */
+	FIRST_ATTEMPTS_TO_RETRY = 3,
+};
+
+#define PAUSE_FIRST_MS   CLOCK_MINUTE
+#define PAUSE_LONGEST_MS (4 * CLOCK_HOUR)
+#define DUE_TOO_FAR_MS   (25 * CLOCK_HOUR) /* no wait is that long: the clock has been set back since */
+
+/* The deliveries of one destination that are due in one lane, looked up a few at a time. */
+struct queue {
+	int64_t events[QUEUE];
+	size_t count, next;
+	bool dry;
+};
+
+struct turn {
+	const struct journal_route *route;
+	struct journal_destination *to; /* NULL: nothing was ever accepted for it, or its breaker is open */
+	struct queue lanes[LANE_LAPSED + 1];
+	unsigned taken;
+	bool probe_only;
+};
+
+/* ---- one delivery ---- */
+
+bool journal_find_delivery(struct journal *j, int64_t event, int64_t destination, struct journal_delivery *row)
+{
+	struct db_query *q = db_query(
+	    &j->db, "SELECT status, due_at IS NOT NULL, claim, lapses, attempts, spent, started_at, subject_key "
+		    "FROM delivery WHERE event = :event AND destination = :destination");
+	db_set_int(q, ":event", event);
+	db_set_int(q, ":destination", destination);
+	bool found = db_row(q);
+	if (found)
+		*row = (struct journal_delivery){.event = event,
+						 .destination = destination,
+						 .status = (enum journal_status)db_int(q, 0),
+						 .open = db_int(q, 1),
+						 .claim = db_int(q, 2),
+						 .lapses = db_int(q, 3),
+						 .attempts = db_int(q, 4),
+						 .spent = db_int(q, 5),
+						 .started_at = db_int(q, 6),
+						 .subject_key = db_int(q, 7)};
+	db_done(q);
+	return found;
+}
+
+bool journal_has_earlier(struct journal *j, const struct journal_delivery *row, bool waiting)
+{
+	if (!row->subject_key)
+		return false;
+	struct db_query *q =
+	    db_query(&j->db, "SELECT 1 FROM delivery WHERE destination = :destination AND subject_key = :key "
+			     "AND event < :event AND due_at IS NOT NULL AND (NOT :waiting OR status <> 1) LIMIT 1");
+	db_set_int(q, ":destination", row->destination);
+	db_set_int(q, ":key", row->subject_key);
+	db_set_int(q, ":event", row->event);
+	db_set_int(q, ":waiting", waiting);
+	bool has = db_row(q);
+	db_done(q);
+	return has;
+}
+
+static void move_to_lane(struct journal *j, int64_t event, int64_t destination, enum journal_lane lane)
+{
+	struct db_query *q =
+	    db_query(&j->db, "UPDATE delivery SET lane = :lane WHERE event = :event AND destination = :destination");
+	db_set_int(q, ":lane", lane);
+	db_set_int(q, ":event", event);
+	db_set_int(q, ":destination", destination);
+	db_run(q);
+}
+
+void journal_wake_next(struct journal *j, int64_t destination, int64_t subject_key)
+{
+	if (!subject_key)
+		return;
+	struct db_query *q =
+	    db_query(&j->db, "SELECT event, lane, attempts FROM delivery WHERE destination = :destination "
+			     "AND subject_key = :key AND due_at IS NOT NULL ORDER BY event LIMIT 1");
+	db_set_int(q, ":destination", destination);
+	db_set_int(q, ":key", subject_key);
+	bool held = db_row(q) && db_int(q, 1) == LANE_HELD;
+	int64_t event = db_int(q, 0), attempts = held ? db_int(q, 2) : 0;
+	db_done(q);
+	if (held)
+		move_to_lane(j, event, destination, attempts ? LANE_RETRY : LANE_FIRST);
+}
+
+void journal_end_delivery(struct journal *j, const struct journal_delivery *row, enum journal_status status,
+			  const char *code, struct slice why, int64_t now)
+{
+	struct db_query *q = db_query(&j->db, "UPDATE delivery SET status = :status, due_at = NULL, started_at = NULL, "
+					      "updated_at = :now, http_status = NULL, code = :code, error = :why "
+					      "WHERE event = :event AND destination = :destination");
+	db_set_int(q, ":status", status);
+	db_set_int(q, ":now", now);
+	db_set_text(q, ":code", slice_of(code));
+	db_set_text(q, ":why", why);
+	db_set_int(q, ":event", row->event);
+	db_set_int(q, ":destination", row->destination);
+	db_run(q);
+	journal_wake_next(j, row->destination, row->subject_key);
+}
+
+/* ---- handing out ---- */
+
+/* The event's row as an event; its slices live until the row is left with db_done. NULL when its payload is gone. */
+static struct db_query *load_event(struct journal *j, int64_t event, struct event *e)
+{
+	struct db_query *q =
+	    db_query(&j->db, "SELECT source, id, type, subject, time, received_at, content_type, extra, "
+			     "body, data FROM event JOIN payload ON event = seq WHERE seq = :event");
+	db_set_int(q, ":event", event);
+	if (!db_row(q)) {
+		db_done(q);
+		return NULL;
+	}
+	*e = (struct event){.source = db_text(q, 0),
+			    .id = db_text(q, 1),
+			    .type = db_text(q, 2),
+			    .subject = db_text(q, 3),
+			    .time = db_text(q, 4),
+			    .recorded_at = db_int(q, 5),
+			    .content_type = db_text(q, 6),
+			    .extra = db_text(q, 7),
+			    .body = (enum event_body)db_int(q, 8),
+			    .data = db_blob(q, 9)};
+	return q;
+}
+
+/* Claims that nobody starts come again later and later. */
+static int64_t pause_after(int64_t lapses)
+{
+	if (lapses == 0)
+		return 0;
+	int64_t pause = PAUSE_FIRST_MS << (lapses < 9 ? lapses - 1 : 8);
+	return pause < PAUSE_LONGEST_MS ? pause : PAUSE_LONGEST_MS;
+}
+
+static void claim_row(struct journal *j, const struct journal_delivery *row, int64_t now)
+{
+	int64_t lapses = row->status == JOURNAL_PROCESSING && !row->started_at ? row->lapses + 1 : row->lapses;
+	struct db_query *q = db_query(
+	    &j->db, "UPDATE delivery SET status = 1, lane = 2, due_at = :due_at, claim = :claim, claimed_at = :now, "
+		    "updated_at = :now, lapses = :lapses, started_at = NULL "
+		    "WHERE event = :event AND destination = :destination");
+	db_set_int(q, ":due_at", now + JOURNAL_LEASE_MS + pause_after(lapses));
+	db_set_int(q, ":claim", row->claim + 1);
+	db_set_int(q, ":now", now);
+	db_set_int(q, ":lapses", lapses);
+	db_set_int(q, ":event", row->event);
+	db_set_int(q, ":destination", row->destination);
+	db_run(q);
+}
+
+bool journal_hand_out(struct journal *j, const struct journal_destination *to, const struct journal_delivery *row,
+		      int64_t now, struct journal_batch *batch)
+{
+	struct event e;
+	struct db_query *q = load_event(j, row->event, &e);
+	if (!q) {
+		journal_end_delivery(j, row, JOURNAL_FAILED, "expired", SLICE("its payload has expired"), now);
+		return false;
+	}
+	e.destination = slice_of(to->name);
+	e.attempt = (int)row->attempts + 1;
+	e.claim = row->claim + 1;
+	event_write(&batch->lines, &e);
+	db_done(q);
+	claim_row(j, row, now);
+	batch->rows[batch->count++] = (struct journal_claimed){.event = row->event,
+							       .destination = row->destination,
+							       .claim = row->claim + 1,
+							       .line_end = batch->lines.len};
+	return true;
+}
+
+/* A start without an outcome: whether it arrived nobody knows. True when that ends the delivery. */
+static bool settle_unknown(struct journal *j, const struct turn *t, struct journal_delivery *row, int64_t now)
+{
+	journal_note_unknown(j, t->to, row);
+	row->lapses = 0;
+	if (t->route->ambiguous_fails)
+		journal_end_delivery(
+		    j, row, JOURNAL_FAILED, "unknown",
+		    SLICE("outcome unknown: sent, but no answer was recorded; not sent again, as configured"), now);
+	else if (row->attempts - row->spent >= t->route->attempts)
+		journal_end_delivery(j, row, JOURNAL_FAILED, "unknown",
+				     SLICE("outcome unknown: sent, but no answer was recorded; no attempt is left"),
+				     now);
+	else
+		return false;
+	return true;
+}
+
+/* Whatever this does with the row, it is no longer due in its lane. */
+static void claim_one(struct journal *j, struct turn *t, int64_t event, int64_t now, struct journal_batch *batch)
+{
+	struct journal_delivery row;
+	if (!journal_find_delivery(j, event, t->to->id, &row))
+		return;
+	if (t->route->ordered && journal_has_earlier(j, &row, true)) {
+		move_to_lane(j, event, t->to->id, LANE_HELD);
+		return;
+	}
+	if (row.started_at && settle_unknown(j, t, &row, now))
+		return;
+	if (journal_hand_out(j, t->to, &row, now, batch))
+		t->taken++;
+}
+
+static void look_up(struct journal *j, const struct turn *t, enum journal_lane lane, int64_t now, struct queue *queue)
+{
+	struct db_query *q = db_query(&j->db, "SELECT event FROM (SELECT event, due_at FROM delivery "
+					      "WHERE destination = :destination AND lane = :lane AND due_at <= :now "
+					      "ORDER BY due_at, event LIMIT :limit) "
+					      "UNION ALL SELECT event FROM (SELECT event FROM delivery "
+					      "WHERE destination = :destination AND lane = :lane AND due_at > :far "
+					      "LIMIT :limit)");
+	db_set_int(q, ":destination", t->to->id);
+	db_set_int(q, ":lane", lane);
+	db_set_int(q, ":now", now);
+	db_set_int(q, ":far", now + DUE_TOO_FAR_MS);
+	db_set_int(q, ":limit", QUEUE);
+	queue->next = 0;
+	for (queue->count = 0; queue->count < QUEUE && db_row(q); queue->count++)
+		queue->events[queue->count] = db_int(q, 0);
+	db_done(q);
+	queue->dry = queue->count == 0;
+}
+
+/* The next due event of a lane, or 0. What has been looked up is claimed before the lane is looked at again. */
+static int64_t next_of(struct journal *j, struct turn *t, enum journal_lane lane, int64_t now)
+{
+	struct queue *queue = &t->lanes[lane];
+	if (queue->next == queue->count && !queue->dry)
+		look_up(j, t, lane, now, queue);
+	return queue->next < queue->count ? queue->events[queue->next++] : 0;
+}
+
+static bool has_room(const struct journal_batch *batch, size_t limit)
+{
+	return batch->count < limit && batch->lines.len < JOURNAL_CLAIM_BYTES;
+}
+
+/* One delivery of this destination: three first attempts to one retry, whichever there is. False when nothing is due. */
+static bool take_turn(struct journal *j, struct turn *t, int64_t now, struct journal_batch *batch)
+{
+	if (!t->to || (t->probe_only && t->taken))
+		return false;
+	bool retry = t->taken % (FIRST_ATTEMPTS_TO_RETRY + 1) == FIRST_ATTEMPTS_TO_RETRY;
+	int64_t event = next_of(j, t, retry ? LANE_RETRY : LANE_FIRST, now);
+	if (!event)
+		event = next_of(j, t, retry ? LANE_FIRST : LANE_RETRY, now);
+	if (event)
+		claim_one(j, t, event, now, batch);
+	return event;
+}
+
+static bool take_lapsed(struct journal *j, struct turn *t, int64_t now, struct journal_batch *batch)
+{
+	int64_t event = !t->to || (t->probe_only && t->taken) ? 0 : next_of(j, t, LANE_LAPSED, now);
+	if (event)
+		claim_one(j, t, event, now, batch);
+	return event;
+}
+
+/* Round the destinations, beginning behind where the last claim ended, until nobody has anything due or there is no room. */
+static void go_round(struct journal *j, struct turn *turns, size_t count, size_t limit, int64_t now,
+		     struct journal_batch *batch,
+		     bool (*take)(struct journal *, struct turn *, int64_t, struct journal_batch *))
+{
+	for (size_t idle = 0; count && idle < count && has_room(batch, limit) && !j->db.failed;) {
+		struct turn *t = &turns[j->turn++ % count];
+		idle = take(j, t, now, batch) ? 0 : idle + 1;
+	}
+}
+
+static void open_turn(struct journal *j, struct turn *t, const struct journal_route *route, int64_t now)
+{
+	t->route = route;
+	t->to = journal_destination_known(j, slice_of(route->destination));
+	if (t->to && t->to->open_until) {
+		t->probe_only = true;
+		if (t->to->open_until > now && t->to->open_until < now + DUE_TOO_FAR_MS)
+			t->to = NULL;
+	}
+}
+
+/* Commits what was claimed, or empties the batch. */
+static int finish(struct journal *j, struct journal_batch *batch, struct diag *d)
+{
+	if (!buf_ok(&batch->lines)) {
+		journal_rollback(j);
+		buf_clear(&batch->lines);
+		batch->count = 0;
+		return diag_fail(d, DIAG_IO, "out of memory");
+	}
+	if (journal_settle(j, d) == 0 && journal_commit(j, d) == 0)
+		return 0;
+	buf_clear(&batch->lines);
+	batch->count = 0;
+	return -1;
+}
+
+int journal_claim(struct journal *j, const struct journal_route *routes, size_t route_count, size_t limit, int64_t now,
+		  struct journal_batch *batch, struct diag *d)
+{
+	buf_clear(&batch->lines);
+	batch->count = 0;
+	int64_t due_at;
+	if (journal_next_due(j, routes, route_count, now, &due_at, d) < 0)
+		return -1;
+	if (due_at > now) /* a look without the write lock */
+		return 0;
+	struct turn *turns = calloc(route_count, sizeof *turns);
+	if (!turns)
+		return diag_fail(d, DIAG_IO, "out of memory");
+	int result = journal_begin(j, d);
+	if (result == 0) {
+		if (limit > JOURNAL_CLAIM_ROWS)
+			limit = JOURNAL_CLAIM_ROWS;
+		for (size_t i = 0; i < route_count; i++)
+			open_turn(j, &turns[i], &routes[i], now);
+		go_round(j, turns, route_count, limit, now, batch, take_turn);
+		go_round(j, turns, route_count, limit, now, batch, take_lapsed);
+		result = finish(j, batch, d);
+	}
+	free(turns);
+	return result;
+}
+
+/* ---- when ---- */
+
+static int64_t lane_due(struct journal *j, int64_t destination, enum journal_lane lane, int64_t now)
+{
+	struct db_query *q = /* two selects: only a lone min() or max() is answered by the index alone */
+	    db_query(&j->db,
+		     "SELECT (SELECT min(due_at) FROM delivery WHERE destination = :destination AND lane = :lane "
+		     "AND due_at IS NOT NULL), (SELECT max(due_at) FROM delivery "
+		     "WHERE destination = :destination AND lane = :lane AND due_at IS NOT NULL)");
+	db_set_int(q, ":destination", destination);
+	db_set_int(q, ":lane", lane);
+	int64_t due_at = INT64_MAX;
+	if (db_row(q) && !db_is_null(q, 0))
+		due_at = db_int(q, 1) > now + DUE_TOO_FAR_MS ? now : db_int(q, 0);
+	db_done(q);
+	return due_at;
+}
+
+/* No destination row is cached here: this reads outside a transaction. */
+static int64_t route_due(struct journal *j, const char *name, int64_t now)
+{
+	struct db_query *q = db_query(&j->db, "SELECT id, open_until FROM destination WHERE name = :name");
+	db_set_text(q, ":name", slice_of(name));
+	bool known = db_row(q);
+	int64_t id = db_int(q, 0), open_until = known ? db_int(q, 1) : 0;
+	db_done(q);
+	if (!known)
+		return INT64_MAX;
+	int64_t due_at = INT64_MAX;
+	for (enum journal_lane lane = LANE_FIRST; lane <= LANE_LAPSED; lane++) {
+		int64_t at = lane_due(j, id, lane, now);
+		due_at = at < due_at ? at : due_at;
+	}
+	bool breaker_open = open_until > now && open_until < now + DUE_TOO_FAR_MS;
+	return breaker_open && due_at < open_until ? open_until : due_at;
+}
+
+int journal_next_due(struct journal *j, const struct journal_route *routes, size_t route_count, int64_t now,
+		     int64_t *at, struct diag *d)
+{
+	*at = INT64_MAX;
+	for (size_t i = 0; i < route_count; i++) {
+		int64_t due_at = route_due(j, routes[i].destination, now);
+		*at = due_at < *at ? due_at : *at;
+	}
+	return db_failed(&j->db, d);
+}
+
+/* ---- giving back ---- */
+
+int journal_release(struct journal *j, const struct journal_claimed *rows, size_t count, int64_t now, struct diag *d)
+{
+	if (journal_begin(j, d) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		struct db_query *q = db_query(
+		    &j->db,
+		    "UPDATE delivery SET status = iif(attempts > 0, 4, 0), lane = (attempts > 0), due_at = :now, "
+		    "claim = claim + 1, updated_at = :now WHERE event = :event AND destination = :destination "
+		    "AND claim = :claim AND status = 1 AND started_at IS NULL");
+		db_set_int(q, ":now", now);
+		db_set_int(q, ":event", rows[i].event);
+		db_set_int(q, ":destination", rows[i].destination);
+		db_set_int(q, ":claim", rows[i].claim);
+		db_run(q);
+	}
+	return journal_settle(j, d) < 0 ? -1 : journal_commit(j, d);
+}

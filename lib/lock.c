@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include "lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+int lock_open(struct lock *l, const char *path, unsigned mode, struct diag *d)
+{
+	l->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (l->fd < 0)
+		return diag_errno(d, DIAG_IO, errno, "journal lock %s", path);
+	struct stat st;
+	if (fstat(l->fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 0777) != mode)
+		fchmod(l->fd, mode); /* a umask must not shut the journal's group out */
+	return 0;
+}
+
+void lock_close(struct lock *l)
+{
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+}
+
+bool lock_try(struct lock *l)
+{
+	return flock(l->fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+static void wake(int signal_number)
+{
+	(void)signal_number;
+}
+
+/* flock(2) has no timeout of its own: a timer's signal interrupts it. The timer repeats, so that a signal that
+ * comes just before the call begins is followed by another. */
+static void start_alarm(struct sigaction *before)
+{
+	struct sigaction action = {.sa_handler = wake};
+	struct itimerval timer = {.it_interval = {0, 100000}, .it_value = {0, 100000}};
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGALRM, &action, before);
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void stop_alarm(const struct sigaction *before)
+{
+	struct itimerval off = {{0, 0}, {0, 0}};
+	setitimer(ITIMER_REAL, &off, NULL);
+	sigaction(SIGALRM, before, NULL);
+}
+
+int lock_take(struct lock *l, int64_t wait_ms, struct diag *d)
+{
+	if (lock_try(l))
+		return 0;
+	int64_t until = clock_monotonic() + wait_ms;
+	struct sigaction before;
+	start_alarm(&before);
+	int result;
+	while ((result = flock(l->fd, LOCK_EX)) < 0 && errno == EINTR && clock_monotonic() < until)
+		continue;
+	int error = errno;
+	stop_alarm(&before);
+	if (result == 0)
+		return 0;
+	if (error == EINTR)
+		return diag_fail(d, DIAG_TRY_AGAIN, "journal: another process has held its lock for %lld s: try again",
+				 (long long)(wait_ms / CLOCK_SECOND));
+	return diag_errno(d, DIAG_IO, error, "journal lock");
+}
+
+void lock_drop(struct lock *l)
+{
+	flock(l->fd, LOCK_UN);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* lock: one process at a time, first come first served as far as flock(2) is fair, with a bound on the wait. */
+#ifndef EVT_LOCK_H
+#define EVT_LOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "diag.h"
+
+struct lock {
+	int fd;
+};
+
+/* Opens (or creates, with `mode`) the file that stands for the lock. 0, or -1 with DIAG_IO. */
+int lock_open(struct lock *l, const char *path, unsigned mode, struct diag *d);
+void lock_close(struct lock *l); /* gives it up too */
+
+/* Waits for its turn, at most wait_ms. -1 with DIAG_TRY_AGAIN when that has passed. Uses SIGALRM while it waits. */
+int lock_take(struct lock *l, int64_t wait_ms, struct diag *d);
+bool lock_try(struct lock *l); /* only if it is free now */
+void lock_drop(struct lock *l);
+
+#endif
