@@ -196,4 +196,139 @@ int journal_end(struct journal *j, struct journal_end *rows, size_t count, int64
 int journal_return(struct journal *j, const struct journal_ref *refs, size_t count, int64_t due_at, int64_t now,
 		   struct diag *d);
 
+/* ---- reopen: ended deliveries go again, by hand ---- */
+
+/* A delivery, by the journal's own numbers; destination 0 is "none" (skipped or refused when it came). */
+struct journal_key {
+	int64_t event, destination;
+};
+
+enum journal_reopened {
+	JOURNAL_REOPENED,   /* claimed, its line is in the batch */
+	JOURNAL_BUSY,       /* in processing: refused */
+	JOURNAL_ENDED_WELL, /* delivered or skipped: goes again only when a destination is named */
+	JOURNAL_EXPIRED,    /* its payload is gone */
+	JOURNAL_GONE,       /* no such delivery any more */
+};
+
+/* Reopens, with a schedule begun anew, and claims each of `keys` (at most JOURNAL_CLAIM_ROWS); answers[i] says what
+ * came of keys[i]. A failed, received or retrying one always goes; a delivered or skipped one only `to` a named destination
+ * (SLICE_NONE: none is named), which takes the place of "none". Runs its own transaction. */
+int journal_reopen(struct journal *j, const struct journal_key *keys, size_t count, struct slice to, int64_t now,
+		   struct journal_batch *batch, enum journal_reopened *answers, struct diag *d);
+
+/* ---- history: reading; all of these need no transaction and hold none when they return ---- */
+
+/* Which deliveries. Zero or SLICE_NONE in a member: not asked for. */
+struct journal_filter {
+	int64_t since, until; /* received: since <= received_at < until */
+	unsigned statuses;    /* bit (1 << enum journal_status) for each that is wanted */
+	struct slice type;    /* GLOB pattern */
+	struct slice source, destination, subject;
+	struct slice error;      /* a part of the error text, ASCII case ignored */
+	const struct slice *ids; /* event ids */
+	size_t id_count;
+	int64_t limit; /* rows at most */
+	struct journal_key
+	    before; /* only rows behind this one, in the order of journal_list (paging); event 0: from the start */
+	int64_t before_at; /* received_at of that row */
+};
+
+/* One row of the history. Slices live until the callback returns. */
+struct journal_row {
+	struct journal_key key;
+	struct slice source, id, type, subject, destination;
+	enum journal_status status;
+	int64_t received_at, updated_at;
+	int64_t next_attempt_at; /* received and retrying only, else 0 */
+	int64_t claimed_at;      /* processing only, else 0 */
+	int64_t started_at;      /* of a start without an outcome, else 0 */
+	int64_t attempts, lapses;
+	int http_status; /* 0: none */
+	struct slice record, code, error;
+	bool stored; /* the payload has not expired */
+	int64_t size;
+};
+
+/* Newest first. The callback returns false to stop. 0, or -1 with *d. The rows are read before the first call, so that
+ * a slow reader of the caller's output never holds a read transaction open (a page of at most 512 rows at a time). */
+int journal_list(struct journal *j, const struct journal_filter *filter,
+		 bool (*each)(const struct journal_row *row, void *context), void *context, struct diag *d);
+
+/* The deliveries that evt-retry would reopen or claim, as a plan: one row for each destination, type, status and error. */
+struct journal_group {
+	struct slice destination, type, error;
+	enum journal_status status;
+	int64_t count, expired;       /* of them, without payload */
+	int64_t oldest_at, newest_at; /* received */
+};
+int journal_plan(struct journal *j, const struct journal_filter *filter,
+		 bool (*each)(const struct journal_group *group, void *context), void *context, struct diag *d);
+
+/* The payload as received. 0 with *stored false when it has expired; -1 on failure. The buffers are cleared first. */
+int journal_payload(struct journal *j, int64_t event, bool *stored, enum event_body *body, struct buf *content_type,
+		    struct buf *data, struct diag *d);
+/* The payload as last sent to that destination; false in *stored when nothing was sent, or it is as received, or it has expired. */
+int journal_sent(struct journal *j, struct journal_key key, bool *stored, struct buf *body, struct diag *d);
+
+/* What does not change with a delivery. */
+struct journal_about {
+	struct slice time;   /* as the sender wrote it */
+	struct slice digest; /* SHA-256 of the payload, 32 bytes */
+	int64_t conflicts;   /* times the id came again with another payload */
+};
+int journal_about(struct journal *j, int64_t event, bool (*each)(const struct journal_about *about, void *context),
+		  void *context, struct diag *d);
+
+struct journal_attempt {
+	int64_t n, started_at, ended_at; /* ended_at 0: no outcome was recorded */
+	int http_status;
+	struct slice code, error;  /* code SLICE_NONE: delivered */
+	struct slice head, answer; /* SLICE_NONE when none was kept, or expired */
+};
+int journal_attempts(struct journal *j, struct journal_key key,
+		     bool (*each)(const struct journal_attempt *attempt, void *context), void *context, struct diag *d);
+
+/* Destinations as the journal sees them. */
+struct journal_health {
+	struct slice name;
+	int64_t waiting;    /* open deliveries: received, processing or retrying */
+	int64_t in_flight;  /* started, no outcome yet */
+	int64_t faults;     /* in a row */
+	int64_t open_until; /* breaker; 0: closed */
+	int64_t opened_at;
+};
+int journal_destinations(struct journal *j, bool (*each)(const struct journal_health *health, void *context),
+			 void *context, struct diag *d);
+
+/* Bytes: of the database file, of free pages in it, of the WAL. */
+struct journal_size {
+	int64_t file, free, wal;
+};
+int journal_size(struct journal *j, struct journal_size *size, struct diag *d);
+
+/* ---- watching ---- */
+
+/* A descriptor that poll(2) finds readable after any process has written to the journal; -1 where the system has none
+ * (then ask journal_version now and then). Owned by the journal. */
+int journal_watch(struct journal *j);
+/* Takes note of what the descriptor said; returns when the writer that was seen has finished. */
+void journal_watched(struct journal *j);
+
+/* ---- prune ---- */
+
+struct journal_prune {
+	int64_t payloads_before,
+	    events_before; /* received before: payloads go, then all of it; never while a delivery is open */
+	bool dry_run;      /* count only */
+	void (*progress)(const struct journal_prune *done, void *context); /* may be NULL */
+	void *context;
+	/* what came of it */
+	int64_t payloads, events, kept_open; /* gone (or to go); payloads kept because a delivery is still open */
+	int64_t bytes;                       /* given back to the file system */
+	bool erased;                         /* the WAL holds nothing of it any more either */
+};
+/* In steps of about 200 events, pausing after each as long as it took. Runs its own transactions; may simply be run again. */
+int journal_prune(struct journal *j, struct journal_prune *prune, struct diag *d);
+
 #endif

@@ -4,26 +4,38 @@
 
 #include "journal_internal.h"
 
-/* The first 64 bits of SHA-256 over two texts with a NUL between them, which neither can hold. */
-static int64_t hash_pair(struct slice a, struct slice b)
+/* The first 64 bits of SHA-256. */
+static int64_t hash(const void *text, size_t len)
 {
-	unsigned char hash[SHA256_DIGEST_LENGTH];
-	char text[2 * EVENT_NAME_LIMIT + 1];
-	size_t len_a = a.len < EVENT_NAME_LIMIT ? a.len : EVENT_NAME_LIMIT;
-	size_t len_b = b.len < EVENT_NAME_LIMIT ? b.len : EVENT_NAME_LIMIT;
-	memcpy(text, a.ptr, len_a);
-	text[len_a] = '\0';
-	memcpy(text + len_a + 1, b.ptr, len_b);
-	SHA256((unsigned char *)text, len_a + 1 + len_b, hash);
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	SHA256(text, len, digest);
 	int64_t key;
-	memcpy(&key, hash, sizeof key);
+	memcpy(&key, digest, sizeof key);
 	return key;
+}
+
+int64_t journal_event_key(struct slice id)
+{
+	return hash(id.ptr, id.len);
+}
+
+/* Over source and subject, with a NUL between them, which neither can hold. */
+static int64_t subject_key(const struct event *e)
+{
+	char text[2 * EVENT_NAME_LIMIT + 1];
+	if (e->source.len + e->subject.len >= sizeof text)
+		return hash(e->subject.ptr,
+			    e->subject.len); /* over the limits of evt-event(5); never from our own stages */
+	memcpy(text, e->source.ptr, e->source.len);
+	text[e->source.len] = '\0';
+	memcpy(text + e->source.len + 1, e->subject.ptr, e->subject.len);
+	return hash(text, e->source.len + 1 + e->subject.len);
 }
 
 static void bind_subject_key(struct db_query *q, const struct event *e)
 {
 	if (e->subject.len)
-		db_set_int(q, ":subject_key", hash_pair(e->source, e->subject));
+		db_set_int(q, ":subject_key", subject_key(e));
 	else
 		db_set_null(q, ":subject_key");
 }
@@ -38,7 +50,7 @@ static struct known find(struct journal *j, struct slice source, struct slice id
 	struct known known = {0, false};
 	struct db_query *q = db_query(&j->db, "SELECT seq, digest = :digest FROM event "
 					      "WHERE key = :key AND source = :source AND id = :id");
-	db_set_int(q, ":key", hash_pair(source, id));
+	db_set_int(q, ":key", journal_event_key(id));
 	db_set_text(q, ":source", source);
 	db_set_text(q, ":id", id);
 	if (digest)
@@ -60,7 +72,7 @@ static int64_t insert_event(struct journal *j, const struct event *e, const unsi
 	    &j->db, "INSERT INTO event (key, source, id, type, subject, time, received_at, content_type, extra, "
 		    "body, size, digest) VALUES (:key, :source, :id, :type, :subject, :time, :now, "
 		    ":content_type, nullif(:extra, ''), :body, :size, :digest)");
-	db_set_int(q, ":key", hash_pair(e->source, e->id));
+	db_set_int(q, ":key", journal_event_key(e->id));
 	db_set_text(q, ":source", e->source);
 	db_set_text(q, ":id", e->id);
 	db_set_text(q, ":type", e->type);

@@ -21,6 +21,7 @@ struct journal {
 	struct db db;
 	struct lock lock;
 	bool writes, in_transaction;
+	int watch;                                 /* inotify on the WAL, or -1 */
 	int wal_pages;                             /* after our last commit */
 	struct journal_destination **destinations; /* all that this process has met */
 	size_t destination_count;
@@ -42,6 +43,9 @@ struct journal_delivery {
 	bool open;
 	int64_t claim, lapses, attempts, spent, started_at, subject_key;
 };
+
+/* What the index event_key holds for an id, of any source. */
+int64_t journal_event_key(struct slice id);
 
 /* The event's number, or 0. */
 int64_t journal_find_event(struct journal *j, struct slice source, struct slice id);

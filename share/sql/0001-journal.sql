@@ -16,7 +16,7 @@
 
 CREATE TABLE event (
 	seq          INTEGER PRIMARY KEY,  -- order of acceptance
-	key          INTEGER NOT NULL,     -- first 64 bits of SHA-256 (source NUL id): finds duplicates; not unique
+	key          INTEGER NOT NULL,     -- first 64 bits of SHA-256 (id): finds duplicates, and events by id; not unique
 	source       TEXT NOT NULL,
 	id           TEXT NOT NULL,
 	type         TEXT NOT NULL,
