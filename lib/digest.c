@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "digest.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+static const struct {
+	const char *name;
+	size_t size;
+} algorithms[] = {
+    [DIGEST_SHA1] = {"SHA1", 20},
+    [DIGEST_SHA256] = {"SHA256", 32},
+    [DIGEST_SHA512] = {"SHA512", 64},
+};
+
+size_t digest_size(enum digest_algorithm algorithm)
+{
+	return algorithms[algorithm].size;
+}
+
+int digest_hash(enum digest_algorithm algorithm, struct slice text, unsigned char out[DIGEST_MOST])
+{
+	return EVP_Q_digest(NULL, algorithms[algorithm].name, NULL, text.ptr, text.len, out, NULL) == 1 ? 0 : -1;
+}
+
+/* Fetched once: finding an implementation costs more than hashing a kilobyte. */
+static EVP_MAC *hmac(void)
+{
+	static EVP_MAC *fetched;
+	if (!fetched)
+		fetched = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	return fetched;
+}
+
+int digest_hmac(enum digest_algorithm algorithm, struct slice key, const struct slice *parts, size_t count,
+		unsigned char out[DIGEST_MOST])
+{
+	OSSL_PARAM parameters[] = {
+	    OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)algorithms[algorithm].name, 0),
+	    OSSL_PARAM_construct_end(),
+	};
+	EVP_MAC_CTX *context = hmac() ? EVP_MAC_CTX_new(hmac()) : NULL;
+	bool good = context && EVP_MAC_init(context, (const unsigned char *)key.ptr, key.len, parameters) == 1;
+	for (size_t i = 0; good && i < count; i++)
+		good = EVP_MAC_update(context, (const unsigned char *)parts[i].ptr, parts[i].len) == 1;
+	size_t len;
+	good = good && EVP_MAC_final(context, out, &len, DIGEST_MOST) == 1;
+	EVP_MAC_CTX_free(context);
+	return good ? 0 : -1;
+}
+
+void digest_hex(const unsigned char *bytes, size_t len, char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+	for (size_t i = 0; i < len; i++) {
+		*text++ = digits[bytes[i] >> 4];
+		*text++ = digits[bytes[i] & 15];
+	}
+	*text = '\0';
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+int digest_unhex(struct slice text, unsigned char *bytes, size_t len)
+{
+	if (text.len != 2 * len)
+		return -1;
+	for (size_t i = 0; i < len; i++) {
+		int high = hex_value(text.ptr[2 * i]), low = hex_value(text.ptr[2 * i + 1]);
+		if (high < 0 || low < 0)
+			return -1;
+		bytes[i] = (unsigned char)(high << 4 | low);
+	}
+	return 0;
+}
+
+bool digest_equal(const void *a, const void *b, size_t len)
+{
+	return CRYPTO_memcmp(a, b, len) == 0;
+}

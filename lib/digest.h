@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* digest: hashes and keyed hashes (FIPS 180-4, RFC 2104), their hexadecimal text, and comparison without a clue to time. */
+#ifndef EVT_DIGEST_H
+#define EVT_DIGEST_H
+
+#include "slice.h"
+
+enum digest_algorithm { DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512 };
+enum { DIGEST_MOST = 64 }; /* bytes of the longest */
+
+size_t digest_size(enum digest_algorithm algorithm);
+
+/* Each fills the first digest_size bytes of `out`. -1 when libcrypto has no memory or will not do the algorithm. */
+int digest_hash(enum digest_algorithm algorithm, struct slice text, unsigned char out[DIGEST_MOST]);
+int digest_hmac(enum digest_algorithm algorithm, struct slice key, const struct slice *parts, size_t count,
+		unsigned char out[DIGEST_MOST]); /* of the parts, one after the other */
+
+void digest_hex(const unsigned char *bytes, size_t len, char *text);   /* lower case, 2 * len + 1 bytes */
+int digest_unhex(struct slice text, unsigned char *bytes, size_t len); /* exactly `len` bytes, either case; or -1 */
+
+/* Takes as long whatever stands where. */
+bool digest_equal(const void *a, const void *b, size_t len);
+
+#endif

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: MIT */
+#include "verify.h"
+
+#include <inttypes.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "base64.h"
+#include "clock.h"
+
+enum {
+	KEY_LEAST = 16
+}; /* bytes of a standard-webhooks key: the specification asks for 24, but shorter ones are in use */
+static const char whsec[] = "whsec_";
+
+/* What each sender documents. `signed` and the rest are NULL for "hmac", whose file says them. */
+struct preset {
+	const char *scheme, *header, *prefix;
+	char separator;
+	enum verify_encoding encoding;
+	const char *signed_text, *timestamp_header, *timestamp_prefix;
+	int64_t timestamp_unit_ms;
+	bool decodes_key;
+};
+
+static const struct preset presets[] = {
+    {"standard-webhooks", "webhook-signature", "v1,", ' ', VERIFY_BASE64, "{header:webhook-id}.{timestamp}.{body}",
+     "webhook-timestamp", NULL, 1000, true},
+    {"github", "X-Hub-Signature-256", "sha256=", '\0', VERIFY_HEX, "{body}", NULL, NULL, 0, false},
+    {"stripe", "Stripe-Signature", "v1=", ',', VERIFY_HEX, "{timestamp}.{body}", NULL, "t=", 1000, false},
+    {"shopify", "X-Shopify-Hmac-SHA256", "", '\0', VERIFY_BASE64, "{body}", NULL, NULL, 0, false},
+    {"hubspot-v3", "X-HubSpot-Signature-v3", "", '\0', VERIFY_BASE64, "{method}{url}{body}{timestamp}",
+     "X-HubSpot-Request-Timestamp", NULL, 1, false},
+    {"slack", "X-Slack-Signature", "v0=", '\0', VERIFY_HEX, "v0:{timestamp}:{body}", "X-Slack-Request-Timestamp", NULL,
+     1000, false},
+};
+enum { PRESETS = sizeof presets / sizeof presets[0] };
+
+static const char *const schemes[] = {
+    "standard-webhooks", "github", "stripe", "shopify", "hubspot-v3", "slack", "hmac", "basic", "bearer", "none", NULL};
+enum { SCHEME_HMAC = PRESETS, SCHEME_BASIC, SCHEME_BEARER, SCHEME_NONE };
+
+/* ---- loading ---- */
+
+static char *copy(struct conf_object *o, const char *text, size_t len)
+{
+	char *new = strndup(text, len);
+	if (!new)
+		conf_fail(o, NULL, "out of memory");
+	return new;
+}
+
+static void add_part(struct verify *v, struct conf_object *o, enum verify_piece piece, const char *text, size_t len)
+{
+	if (v->part_count == VERIFY_PARTS)
+		conf_fail(o, "signed", "more than %d pieces", VERIFY_PARTS);
+	else
+		v->parts[v->part_count++] = (struct verify_part){piece, text ? copy(o, text, len) : NULL};
+}
+
+static void add_placeholder(struct verify *v, struct conf_object *o, struct slice name)
+{
+	static const struct slice header = {"header:", 7};
+	if (slice_is(name, "body"))
+		add_part(v, o, VERIFY_BODY, NULL, 0);
+	else if (slice_is(name, "timestamp"))
+		add_part(v, o, VERIFY_TIMESTAMP, NULL, 0);
+	else if (slice_is(name, "url"))
+		add_part(v, o, VERIFY_URL, NULL, 0);
+	else if (slice_is(name, "method"))
+		add_part(v, o, VERIFY_METHOD, NULL, 0);
+	else if (name.len > header.len && strncmp(name.ptr, header.ptr, header.len) == 0)
+		add_part(v, o, VERIFY_HEADER, name.ptr + header.len, name.len - header.len);
+	else
+		conf_fail(o, "signed", "unknown {%.*s}: expected {body}, {timestamp}, {url}, {method} or {header:NAME}",
+			  (int)name.len, name.ptr);
+}
+
+static void load_template(struct verify *v, struct conf_object *o, const char *text)
+{
+	while (*text && !o->conf->failed) {
+		const char *open = strchr(text, '{'), *close = open ? strchr(open, '}') : NULL;
+		size_t plain = open ? (size_t)(open - text) : strlen(text);
+		if (plain)
+			add_part(v, o, VERIFY_TEXT, text, plain);
+		if (!open)
+			return;
+		if (!close) {
+			conf_fail(o, "signed", "a { without its }");
+			return;
+		}
+		add_placeholder(v, o, (struct slice){open + 1, (size_t)(close - open - 1)});
+		text = close + 1;
+	}
+}
+
+static bool signs(const struct verify *v, enum verify_piece piece)
+{
+	for (size_t i = 0; i < v->part_count; i++)
+		if (v->parts[i].piece == piece)
+			return true;
+	return false;
+}
+
+static void load_preset(struct verify *v, struct conf_object *o, const struct preset *p)
+{
+	v->header = copy(o, p->header, strlen(p->header));
+	v->prefix = copy(o, p->prefix, strlen(p->prefix));
+	v->separator = p->separator;
+	v->algorithm = DIGEST_SHA256;
+	v->encoding = p->encoding;
+	v->timestamp_unit_ms = p->timestamp_unit_ms;
+	if (p->timestamp_header)
+		v->timestamp_header = copy(o, p->timestamp_header, strlen(p->timestamp_header));
+	if (p->timestamp_prefix)
+		v->timestamp_prefix = copy(o, p->timestamp_prefix, strlen(p->timestamp_prefix));
+	load_template(v, o, p->signed_text);
+}
+
+static void load_hmac(struct verify *v, struct conf_object *o)
+{
+	static const char *const algorithms[] = {"sha1", "sha256", "sha512", NULL};
+	static const char *const encodings[] = {"hex", "base64", NULL};
+	static const char *const units[] = {"s", "ms", NULL};
+	v->header = conf_string(o, "header", CONF_REQUIRED, NULL);
+	v->prefix = conf_string(o, "prefix", CONF_OPTIONAL, "");
+	v->algorithm = (enum digest_algorithm)conf_choice(o, "algorithm", algorithms, DIGEST_SHA256);
+	v->encoding = (enum verify_encoding)conf_choice(o, "encoding", encodings, VERIFY_HEX);
+	v->timestamp_header = conf_string(o, "timestamp_header", CONF_OPTIONAL, NULL);
+	if (v->timestamp_header)
+		v->timestamp_unit_ms = conf_choice(o, "timestamp_unit", units, 0) ? 1 : 1000;
+	char *template = conf_string(o, "signed", CONF_OPTIONAL, "{body}");
+	if (template)
+		load_template(v, o, template);
+	free(template);
+	if (!signs(v, VERIFY_BODY))
+		conf_fail(o, "signed", "expected {body} in it: a signature that leaves the body out proves nothing");
+	if (signs(v, VERIFY_TIMESTAMP) && !v->timestamp_header)
+		conf_fail(o, "signed", "it holds {timestamp}, but there is no \"timestamp_header\"");
+	if (v->timestamp_header && !signs(v, VERIFY_TIMESTAMP))
+		conf_fail(o, "timestamp_header",
+			  "expected {timestamp} in \"signed\": one that is not signed proves nothing");
+}
+
+static void load_url(struct verify *v, struct conf_object *o, const char *public_url)
+{
+	if (!signs(v, VERIFY_URL))
+		return;
+	if (public_url)
+		v->url = copy(o, public_url, strlen(public_url));
+	else
+		conf_fail(o, NULL,
+			  "this scheme signs the address: \"public_url\" of the source must say what senders sign");
+}
+
+static int decode_key(struct verify *v, struct slice line, struct slice *key)
+{
+	size_t prefix = sizeof whsec - 1, start = v->key_storage.len;
+	if (line.len >= prefix && memcmp(line.ptr, whsec, prefix) == 0)
+		line = (struct slice){line.ptr + prefix, line.len - prefix};
+	if (base64_add_decoded(&v->key_storage, line) < 0)
+		return -1;
+	*key = (struct slice){v->key_storage.data + start, v->key_storage.len - start};
+	return key->len < KEY_LEAST ? -1 : 0;
+}
+
+static void load_keys(struct verify *v, struct conf_object *o, bool decoded)
+{
+	conf_secrets(o, "secret_file", CONF_REQUIRED, &v->secrets);
+	if (o->conf->failed)
+		return;
+	v->keys = calloc(v->secrets.count, sizeof *v->keys);
+	/* Room for all of them at once, so that no key moves, or leaves a copy, when the next one is decoded. */
+	if (!v->keys || !buf_reserve(&v->key_storage, v->secrets.storage_len)) {
+		conf_fail(o, NULL, "out of memory");
+		return;
+	}
+	for (size_t i = 0; i < v->secrets.count; i++) {
+		v->keys[i] = v->secrets.lines[i];
+		if (decoded && decode_key(v, v->secrets.lines[i], &v->keys[i]) < 0)
+			conf_fail(o, "secret_file", "secret %zu is not whsec_ and base64 of at least %d bytes", i + 1,
+				  KEY_LEAST);
+	}
+}
+
+static void load_user(struct verify *v, struct conf_object *o)
+{
+	v->user = conf_string(o, "user", CONF_REQUIRED, NULL);
+	if (v->user && strchr(v->user, ':'))
+		conf_fail(o, "user", "expected a name without a colon");
+}
+
+static void load_scheme(struct verify *v, struct conf_object *o, int scheme, const char *public_url)
+{
+	if (scheme == SCHEME_NONE)
+		return;
+	v->kind = scheme == SCHEME_BASIC ? VERIFY_BASIC : scheme == SCHEME_BEARER ? VERIFY_BEARER : VERIFY_HMAC;
+	if (scheme < PRESETS)
+		load_preset(v, o, &presets[scheme]);
+	else if (scheme == SCHEME_HMAC)
+		load_hmac(v, o);
+	else if (scheme == SCHEME_BASIC)
+		load_user(v, o);
+	load_keys(v, o, scheme < PRESETS && presets[scheme].decodes_key);
+	load_url(v, o, public_url);
+	if (v->timestamp_unit_ms)
+		v->tolerance_ms = conf_span(o, "tolerance", CLOCK_SECOND, CLOCK_DAY, 5 * CLOCK_MINUTE);
+}
+
+void verify_load(struct verify *v, struct conf_object *source, const char *public_url)
+{
+	struct conf_object o;
+	*v = (struct verify){.kind = VERIFY_NONE};
+	conf_child(source, "verify", CONF_REQUIRED, &o);
+	int scheme = conf_choice(&o, "scheme", schemes, -1);
+	if (scheme < 0)
+		conf_fail(&o, NULL, "\"scheme\" is missing; to take events from anyone, write \"none\"");
+	else
+		load_scheme(v, &o, scheme, public_url);
+	conf_end(&o);
+}
+
+void verify_free(struct verify *v)
+{
+	if (v->key_storage.data)
+		OPENSSL_cleanse(v->key_storage.data, v->key_storage.cap);
+	buf_free(&v->key_storage);
+	secrets_free(&v->secrets);
+	for (size_t i = 0; i < v->part_count; i++)
+		free(v->parts[i].text);
+	free(v->keys);
+	free(v->user);
+	free(v->header);
+	free(v->prefix);
+	free(v->timestamp_header);
+	free(v->timestamp_prefix);
+	free(v->url);
+	*v = (struct verify){.kind = VERIFY_NONE};
+}
+
+/* ---- checking ---- */
+
+static int one_header(const struct request *r, const char *name, struct slice *value, struct diag *d)
+{
+	int found = request_header(r, name, value);
+	if (found == 1)
+		return 0;
+	return diag_fail(d, DIAG_NO, "signature: the header %s %s", name,
+			 found ? "stands there more than once" : "is missing");
+}
+
+static bool starts_with(struct slice text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+	return text.len >= len && memcmp(text.ptr, prefix, len) == 0;
+}
+
+/* The list's next item; false after the last. A separator of '\0' makes the whole text one item. */
+static bool next_item(struct slice *rest, char separator, struct slice *item)
+{
+	if (!rest->ptr)
+		return false;
+	const char *end = separator && rest->len ? memchr(rest->ptr, separator, rest->len) : NULL;
+	*item = *rest;
+	*rest = SLICE_NONE;
+	if (end) {
+		size_t len = (size_t)(end - item->ptr);
+		*rest = (struct slice){end + 1, item->len - len - 1};
+		item->len = len;
+	}
+	return true;
+}
+
+static struct slice without_prefix(struct slice text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+	return (struct slice){text.ptr + len, text.len - len};
+}
+
+static int timestamp_in_list(const struct verify *v, struct slice list, struct slice *timestamp, struct diag *d)
+{
+	int found = 0;
+	for (struct slice item; next_item(&list, v->separator, &item);) {
+		if (!starts_with(item, v->timestamp_prefix))
+			continue;
+		*timestamp = without_prefix(item, v->timestamp_prefix);
+		found++;
+	}
+	if (found == 1)
+		return 0;
+	return diag_fail(d, DIAG_NO, "signature: %s timestamp in the header %s", found ? "more than one" : "no",
+			 v->header);
+}
+
+/* Digits only, and at most 13 of them: no sign, no blank, no overflow. */
+static int parse_timestamp(struct slice text, int64_t *value)
+{
+	if (text.len == 0 || text.len > 13)
+		return -1;
+	*value = 0;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.ptr[i] < '0' || text.ptr[i] > '9')
+			return -1;
+		*value = *value * 10 + (text.ptr[i] - '0');
+	}
+	return 0;
+}
+
+static int check_timestamp(const struct verify *v, struct slice text, int64_t now, struct diag *d)
+{
+	int64_t value;
+	if (parse_timestamp(text, &value) < 0)
+		return diag_fail(d, DIAG_NO, "signature: the timestamp is not a number of 1 to 13 digits");
+	int64_t age = now - value * v->timestamp_unit_ms, far = age < 0 ? -age : age;
+	if (far <= v->tolerance_ms)
+		return 0;
+	return diag_fail(d, DIAG_NO, "signature: the timestamp %s %" PRId64 " s; %" PRId64 " s are allowed",
+			 age < 0 ? "lies ahead by" : "is older than now by", (far + 999) / 1000,
+			 v->tolerance_ms / 1000);
+}
+
+static int find_timestamp(const struct verify *v, const struct request *r, struct slice list, int64_t now,
+			  struct slice *timestamp, struct diag *d)
+{
+	if (v->tolerance_ms == 0)
+		return 0;
+	if (v->timestamp_prefix ? timestamp_in_list(v, list, timestamp, d)
+				: one_header(r, v->timestamp_header, timestamp, d))
+		return -1;
+	return check_timestamp(v, *timestamp, now, d);
+}
+
+static int decode(const struct verify *v, struct slice text, unsigned char out[DIGEST_MOST])
+{
+	size_t size = digest_size(v->algorithm);
+	if (v->encoding == VERIFY_HEX)
+		return digest_unhex(text, out, size);
+	if (text.len != (size + 2) / 3 * 4)
+		return -1;
+	struct buf bytes = BUF_INIT;
+	bool good = base64_add_decoded(&bytes, text) == 0 && bytes.len == size;
+	if (good)
+		memcpy(out, bytes.data, size);
+	buf_free(&bytes);
+	return good ? 0 : -1;
+}
+
+struct signatures {
+	unsigned char list[VERIFY_SIGNATURES][DIGEST_MOST];
+	size_t count;
+};
+
+/* Items of other versions (v0=, v1a,) are none of ours; what bears our prefix must be a signature. */
+static int find_signatures(const struct verify *v, struct slice list, struct signatures *found, struct diag *d)
+{
+	found->count = 0;
+	for (struct slice item; next_item(&list, v->separator, &item);) {
+		if (!starts_with(item, v->prefix))
+			continue;
+		if (found->count == VERIFY_SIGNATURES)
+			return diag_fail(d, DIAG_NO, "signature: more than %d in the header %s", VERIFY_SIGNATURES,
+					 v->header);
+		if (decode(v, without_prefix(item, v->prefix), found->list[found->count]) < 0)
+			return diag_fail(d, DIAG_NO, "signature: the header %s holds something that is none",
+					 v->header);
+		found->count++;
+	}
+	if (found->count == 0)
+		return diag_fail(d, DIAG_NO, "signature: none that starts with \"%s\" in the header %s", v->prefix,
+				 v->header);
+	return 0;
+}
+
+static int fill_parts(const struct verify *v, const struct request *r, struct slice timestamp,
+		      struct slice parts[VERIFY_PARTS], struct diag *d)
+{
+	for (size_t i = 0; i < v->part_count; i++) {
+		switch (v->parts[i].piece) {
+		case VERIFY_TEXT:
+			parts[i] = slice_of(v->parts[i].text);
+			break;
+		case VERIFY_BODY:
+			parts[i] = r->body;
+			break;
+		case VERIFY_TIMESTAMP:
+			parts[i] = timestamp;
+			break;
+		case VERIFY_URL:
+			parts[i] = slice_of(v->url);
+			break;
+		case VERIFY_METHOD:
+			parts[i] = r->method;
+			break;
+		case VERIFY_HEADER:
+			if (one_header(r, v->parts[i].text, &parts[i], d) < 0)
+				return -1;
+			break;
+		}
+	}
+	return 0;
+}
+
+static int check_hmac(const struct verify *v, const struct request *r, int64_t now, struct diag *d)
+{
+	struct slice list, timestamp = SLICE_NONE, parts[VERIFY_PARTS];
+	struct signatures found;
+	if (one_header(r, v->header, &list, d) < 0 || find_timestamp(v, r, list, now, &timestamp, d) < 0 ||
+	    find_signatures(v, list, &found, d) < 0 || fill_parts(v, r, timestamp, parts, d) < 0)
+		return -1;
+	int matches = 0; /* every secret against every signature, whatever matched before */
+	for (size_t k = 0; k < v->secrets.count; k++) {
+		unsigned char expected[DIGEST_MOST];
+		if (digest_hmac(v->algorithm, v->keys[k], parts, v->part_count, expected) < 0)
+			return diag_fail(d, DIAG_IO, "signature: libcrypto cannot compute it");
+		for (size_t i = 0; i < found.count; i++)
+			matches += digest_equal(expected, found.list[i], digest_size(v->algorithm));
+	}
+	return matches ? 0 : diag_fail(d, DIAG_NO, "signature: it does not match");
+}
+
+/* "Authorization: SCHEME credentials", RFC 9110 section 11.6.2. */
+static int credentials(const struct request *r, const char *scheme, struct slice *found, struct diag *d)
+{
+	size_t len = strlen(scheme);
+	if (one_header(r, "Authorization", found, d) < 0)
+		return -1;
+	if (found->len <= len || strncasecmp(found->ptr, scheme, len) != 0 || found->ptr[len] != ' ')
+		return diag_fail(d, DIAG_NO, "authorization: expected the scheme %s", scheme);
+	while (len < found->len && found->ptr[len] == ' ')
+		len++;
+	*found = (struct slice){found->ptr + len, found->len - len};
+	return 0;
+}
+
+/* Hashed first, so that what is compared has one length, whatever the secret's is. */
+static int matches_secret(const struct verify *v, struct slice given, struct diag *d)
+{
+	unsigned char met[DIGEST_MOST], expected[DIGEST_MOST];
+	int matches = 0, wrong = digest_hash(DIGEST_SHA256, given, met);
+	for (size_t k = 0; k < v->secrets.count; k++) {
+		wrong |= digest_hash(DIGEST_SHA256, v->keys[k], expected);
+		matches += digest_equal(met, expected, digest_size(DIGEST_SHA256));
+	}
+	if (wrong)
+		return diag_fail(d, DIAG_IO, "authorization: libcrypto cannot compute it");
+	return matches ? 0 : diag_fail(d, DIAG_NO, "authorization: it does not match");
+}
+
+static int check_bearer(const struct verify *v, const struct request *r, struct diag *d)
+{
+	struct slice token;
+	return credentials(r, "Bearer", &token, d) < 0 ? -1 : matches_secret(v, token, d);
+}
+
+/* RFC 7617: base64 of "user:password". */
+static int check_basic(const struct verify *v, const struct request *r, struct diag *d)
+{
+	struct slice text;
+	if (credentials(r, "Basic", &text, d) < 0)
+		return -1;
+	struct buf pair = BUF_INIT;
+	int result = -1;
+	size_t user = strlen(v->user);
+	if (base64_add_decoded(&pair, text) < 0)
+		diag_fail(d, DIAG_NO, "authorization: expected base64");
+	else if (pair.len <= user || pair.data[user] != ':' || memcmp(pair.data, v->user, user) != 0)
+		diag_fail(d, DIAG_NO, "authorization: it does not match");
+	else
+		result = matches_secret(v, (struct slice){pair.data + user + 1, pair.len - user - 1}, d);
+	if (pair.data)
+		OPENSSL_cleanse(pair.data, pair.cap);
+	buf_free(&pair);
+	return result;
+}
+
+int verify_check(const struct verify *v, const struct request *r, int64_t now, struct diag *d)
+{
+	switch (v->kind) {
+	case VERIFY_NONE:
+		return 0;
+	case VERIFY_BASIC:
+		return check_basic(v, r, d);
+	case VERIFY_BEARER:
+		return check_bearer(v, r, d);
+	case VERIFY_HMAC:
+		return check_hmac(v, r, now, d);
+	}
+	return diag_fail(d, DIAG_BUG, "verify: no such scheme");
+}
+
+const char *verify_challenge(const struct verify *v)
+{
+	return v->kind == VERIFY_BASIC    ? "Basic realm=\"evt\""
+	       : v->kind == VERIFY_BEARER ? "Bearer realm=\"evt\""
+					  : NULL;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* verify: is a request from whom it says? The schemes of evt-config(5). All but basic, bearer and none are one thing, a keyed
+ * hash over a template, and differ in a row of a table: which header, how it is written, what is signed. Every
+ * secret of the file verifies. Comparisons are of decoded values of one length, in constant time. */
+#ifndef EVT_VERIFY_H
+#define EVT_VERIFY_H
+
+#include "buf.h"
+#include "conf.h"
+#include "digest.h"
+#include "request.h"
+
+enum { VERIFY_PARTS = 16, VERIFY_SIGNATURES = 16 }; /* parts of a template; signatures tried in one request */
+
+enum verify_kind { VERIFY_NONE, VERIFY_BASIC, VERIFY_BEARER, VERIFY_HMAC };
+enum verify_encoding { VERIFY_HEX, VERIFY_BASE64 };
+enum verify_piece { VERIFY_TEXT, VERIFY_BODY, VERIFY_TIMESTAMP, VERIFY_URL, VERIFY_METHOD, VERIFY_HEADER };
+
+/* A piece of what is signed. */
+struct verify_part {
+	enum verify_piece piece;
+	char *text; /* VERIFY_TEXT: itself; VERIFY_HEADER: the header's name */
+};
+
+struct verify {
+	enum verify_kind kind;
+	char *user;             /* VERIFY_BASIC */
+	struct secrets secrets; /* as in the file */
+	struct slice *keys;     /* secrets.count of them: what the hash takes, decoded where the scheme says so */
+	struct buf key_storage;
+	/* VERIFY_HMAC */
+	char *header;
+	char *prefix;   /* in front of the signature; "" for none */
+	char separator; /* the header is a list of signatures, parted by this; '\0': it is one */
+	enum digest_algorithm algorithm;
+	enum verify_encoding encoding;
+	struct verify_part parts[VERIFY_PARTS];
+	size_t part_count;
+	char *timestamp_header; /* NULL: no timestamp, or one inside the signature header */
+	char *timestamp_prefix; /* of the timestamp inside the signature header's list; else NULL */
+	int64_t timestamp_unit_ms;
+	int64_t tolerance_ms; /* how far a timestamp may be off, either way; 0: there is no timestamp */
+	char *url;            /* what VERIFY_URL stands for: the address senders sign, from configuration alone */
+};
+
+/* Reads the object "verify" of a source. `public_url` may be NULL unless the scheme signs an address. Errors go to the conf. */
+void verify_load(struct verify *v, struct conf_object *source, const char *public_url);
+void verify_free(struct verify *v);
+
+/* 0, or -1: DIAG_NO with the reason in plain words, fit for the sender (it holds nothing secret); DIAG_IO when libcrypto fails. */
+int verify_check(const struct verify *v, const struct request *r, int64_t now, struct diag *d);
+
+/* What WWW-Authenticate of a refusal says (RFC 9110 section 11.6.1); NULL when the scheme has no name for it. */
+const char *verify_challenge(const struct verify *v);
+
+#endif
