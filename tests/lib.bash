@@ -171,7 +171,7 @@ query() {
 # status_of ID [DESTINATION]: its status in the history.
 status_of() {
 	local destination=${2:-%}
-	query "select status from history where id = '$1' and destination like '$destination'"
+	query "select status from history where id = '$1' and coalesce(destination, '') like '$destination'"
 }
 
 # has_status ID STATUS: for wait_until.
