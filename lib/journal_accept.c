@@ -33,10 +33,11 @@ static int64_t subject_key(const struct event *e)
 }
 
 static void insert_delivery(struct journal *j, int64_t event, int64_t destination, struct slice source,
-                            struct slice subject, int64_t now)
+			    struct slice subject, int64_t now)
 {
-	struct db_query *q = db_query(&j->db, "INSERT OR IGNORE INTO delivery (event, destination, status, due_at, updated_at, "
-	                                      "subject_key) VALUES (:event, :destination, 0, :now, :now, :subject_key)");
+	struct db_query *q =
+	    db_query(&j->db, "INSERT OR IGNORE INTO delivery (event, destination, status, due_at, updated_at, "
+			     "subject_key) VALUES (:event, :destination, 0, :now, :now, :subject_key)");
 	db_set_int(q, ":event", event);
 	db_set_int(q, ":destination", destination);
 	db_set_int(q, ":now", now);

@@ -7,7 +7,7 @@
 #include "journal_internal.h"
 
 enum {
-	STEP = 200,         /* events in one transaction: longer ones would hold receipt up */
+	STEP = 200,       /* events in one transaction: longer ones would hold receipt up */
 	ERASE_TRIES = 25, /* a reader's snapshot keeps the WAL from being emptied; most are short */
 };
 
@@ -45,8 +45,8 @@ static void forget_event(struct journal *j, int64_t event)
 /* The last event that is old enough; later ones are not looked at. */
 static int64_t last_before(struct journal *j, int64_t before)
 {
-	struct db_query *q =
-	    db_query(&j->db, "SELECT seq FROM event WHERE received_at < :before ORDER BY received_at DESC, seq DESC LIMIT 1");
+	struct db_query *q = db_query(
+	    &j->db, "SELECT seq FROM event WHERE received_at < :before ORDER BY received_at DESC, seq DESC LIMIT 1");
 	db_set_int(q, ":before", before);
 	int64_t last = db_row(q) ? db_int(q, 0) : 0;
 	db_done(q);
@@ -54,12 +54,13 @@ static int64_t last_before(struct journal *j, int64_t before)
 }
 
 struct sweep {
-	const char *select;            /* up to STEP events behind :after, up to :last, received before :before */
+	const char *select; /* up to STEP events behind :after, up to :last, received before :before */
 	void (*forget)(struct journal *, int64_t);
 	int64_t before, *count;
 };
 
-static size_t select_step(struct journal *j, const struct sweep *sweep, int64_t after, int64_t last, int64_t events[STEP])
+static size_t select_step(struct journal *j, const struct sweep *sweep, int64_t after, int64_t last,
+			  int64_t events[STEP])
 {
 	struct db_query *q = db_query(&j->db, sweep->select);
 	db_set_int(q, ":after", after);
@@ -98,7 +99,7 @@ static int sweep_all(struct journal *j, const struct sweep *sweep, struct journa
 static void count_kept(struct journal *j, struct journal_prune *prune)
 {
 	struct db_query *q = db_query(&j->db, "SELECT count(*) FROM event e JOIN payload p ON p.event = e.seq "
-	                                      "WHERE e.received_at < :before AND " OPEN_DELIVERY);
+					      "WHERE e.received_at < :before AND " OPEN_DELIVERY);
 	db_set_int(q, ":before", prune->payloads_before);
 	prune->kept_open = db_row(q) ? db_int(q, 0) : 0;
 	db_done(q);
@@ -162,12 +163,12 @@ static int erase_wal(struct journal *j, bool *erased, struct diag *d)
 int journal_prune(struct journal *j, struct journal_prune *prune, struct diag *d)
 {
 	const struct sweep payloads = {"SELECT p.event FROM payload p JOIN event e ON e.seq = p.event "
-	                               "WHERE p.event > :after AND p.event <= :last AND e.received_at < :before "
-	                               "AND NOT " OPEN_DELIVERY " ORDER BY p.event LIMIT :step",
-	                               forget_payload, prune->payloads_before, &prune->payloads};
+				       "WHERE p.event > :after AND p.event <= :last AND e.received_at < :before "
+				       "AND NOT " OPEN_DELIVERY " ORDER BY p.event LIMIT :step",
+				       forget_payload, prune->payloads_before, &prune->payloads};
 	const struct sweep events = {"SELECT e.seq FROM event e WHERE e.seq > :after AND e.seq <= :last "
-	                             "AND e.received_at < :before AND NOT " OPEN_DELIVERY " ORDER BY e.seq LIMIT :step",
-	                             forget_event, prune->events_before, &prune->events};
+				     "AND e.received_at < :before AND NOT " OPEN_DELIVERY " ORDER BY e.seq LIMIT :step",
+				     forget_event, prune->events_before, &prune->events};
 	int64_t size = file_size(j);
 	prune->payloads = prune->events = prune->bytes = 0;
 	prune->erased = false;

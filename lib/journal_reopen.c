@@ -15,7 +15,7 @@ static bool has_payload(struct journal *j, int64_t event)
 static void begin_anew(struct journal *j, struct journal_delivery *row)
 {
 	struct db_query *q = db_query(&j->db, "UPDATE delivery SET spent = attempts, lapses = 0 "
-	                                      "WHERE event = :event AND destination = :destination");
+					      "WHERE event = :event AND destination = :destination");
 	db_set_int(q, ":event", row->event);
 	db_set_int(q, ":destination", row->destination);
 	db_run(q);
@@ -37,13 +37,14 @@ static struct journal_destination *destination_of(struct journal *j, struct jour
 		return journal_destination(j, to);
 	struct db_query *q = db_query(&j->db, "SELECT name FROM destination WHERE id = :id");
 	db_set_int(q, ":id", key.destination);
-	struct journal_destination *found = db_row(q) && !db_is_null(q, 0) ? journal_destination_known(j, db_text(q, 0)) : NULL;
+	struct journal_destination *found =
+	    db_row(q) && !db_is_null(q, 0) ? journal_destination_known(j, db_text(q, 0)) : NULL;
 	db_done(q);
 	return found;
 }
 
 static enum journal_reopened reopen_one(struct journal *j, struct journal_key key, struct slice to, int64_t now,
-                                        struct journal_batch *batch)
+					struct journal_batch *batch)
 {
 	struct journal_destination *destination = destination_of(j, key, to);
 	if (!destination)
@@ -53,7 +54,7 @@ static enum journal_reopened reopen_one(struct journal *j, struct journal_key ke
 	struct journal_delivery row;
 	bool known = journal_find_delivery(j, key.event, destination->id, &row);
 	if (!known && !(to.ptr && journal_add_delivery(j, key.event, destination->id, now) &&
-	                journal_find_delivery(j, key.event, destination->id, &row)))
+			journal_find_delivery(j, key.event, destination->id, &row)))
 		return JOURNAL_GONE;
 	if (row.status == JOURNAL_PROCESSING)
 		return JOURNAL_BUSY;
@@ -67,7 +68,7 @@ static enum journal_reopened reopen_one(struct journal *j, struct journal_key ke
 }
 
 int journal_reopen(struct journal *j, const struct journal_key *keys, size_t count, struct slice to, int64_t now,
-                   struct journal_batch *batch, enum journal_reopened *answers, struct diag *d)
+		   struct journal_batch *batch, enum journal_reopened *answers, struct diag *d)
 {
 	buf_clear(&batch->lines);
 	batch->count = 0;
