@@ -30,6 +30,7 @@ struct sender {
 	CURLM *multi;
 	struct slot slots[SENDER_SLOTS];
 	struct slot *free;
+	int taken_up; /* requests begun, whose end sender_take has not told yet */
 };
 
 /* ---- targets ---- */
@@ -258,6 +259,7 @@ int sender_start(struct sender *s, const struct sender_request *request)
 	if (set_request(slot, request) < 0 || curl_multi_add_handle(s->multi, slot->easy) != CURLM_OK)
 		return -1;
 	s->free = slot->next;
+	s->taken_up++;
 	return 0;
 }
 
@@ -265,8 +267,9 @@ int sender_wait(struct sender *s, struct curl_waitfd *extra, unsigned count, int
 {
 	int running;
 	CURLMcode code = curl_multi_perform(s->multi, &running);
+	/* What has just ended makes no descriptor ready. */
 	if (code == CURLM_OK)
-		code = curl_multi_poll(s->multi, extra, count, timeout_ms, NULL);
+		code = curl_multi_poll(s->multi, extra, count, running < s->taken_up ? 0 : timeout_ms, NULL);
 	if (code == CURLM_OK)
 		code = curl_multi_perform(s->multi, &running);
 	if (code != CURLM_OK)
@@ -307,6 +310,7 @@ bool sender_take(struct sender *s, struct sender_answer *answer)
 		struct slot *slot = NULL;
 		curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&slot);
 		curl_multi_remove_handle(s->multi, easy);
+		s->taken_up--;
 		describe(slot, code, answer);
 		return true;
 	}
