@@ -46,6 +46,7 @@ static void add_conditions(struct buf *sql, const struct journal_filter *f)
 	condition(sql, f->subject.ptr, "e.subject = :subject");
 	condition(sql, f->destination.ptr, "n.name = :destination");
 	condition(sql, f->error.ptr, "instr(lower(d.error), lower(:error)) > 0");
+	condition(sql, f->due_by, "d.due_at <= :due_by");
 	add_statuses(sql, f->statuses);
 	if (f->id_count) {
 		add_list(sql, "e.key", "key", f->id_count);
@@ -70,6 +71,8 @@ static void bind_conditions(struct db_query *q, const struct journal_filter *f)
 		db_set_text(q, ":destination", f->destination);
 	if (f->error.ptr)
 		db_set_text(q, ":error", f->error);
+	if (f->due_by)
+		db_set_int(q, ":due_by", f->due_by);
 	for (size_t i = 0; i < f->id_count; i++) {
 		snprintf(name, sizeof name, ":key%zu", i);
 		db_set_int(q, name, journal_event_key(f->ids[i]));

@@ -68,13 +68,18 @@ static enum journal_reopened reopen_one(struct journal *j, struct journal_key ke
 }
 
 int journal_reopen(struct journal *j, const struct journal_key *keys, size_t count, struct slice to, int64_t now,
-		   struct journal_batch *batch, enum journal_reopened *answers, struct diag *d)
+		   struct journal_batch *batch, enum journal_reopened *answers, size_t *done, struct diag *d)
 {
 	buf_clear(&batch->lines);
 	batch->count = 0;
 	if (journal_begin(j, d) < 0)
 		return -1;
-	for (size_t i = 0; i < count && !j->db.failed; i++)
+	size_t i = 0;
+	while (i < count && batch->count < JOURNAL_CLAIM_ROWS && batch->lines.len < JOURNAL_CLAIM_BYTES &&
+	       !j->db.failed) {
 		answers[i] = reopen_one(j, keys[i], to, now, batch);
+		i++;
+	}
+	*done = i;
 	return journal_finish_batch(j, batch, d);
 }
