@@ -43,7 +43,7 @@ static void root_object(struct conf_object *o, struct conf *c)
 	*o = (struct conf_object){.conf = c, .json = c->root, .asked = json_object()};
 }
 
-static bool is_plain_name(struct slice name)
+bool conf_is_name(struct slice name)
 {
 	if (name.len == 0 || name.len > 200 || name.ptr[0] == '.')
 		return false;
@@ -57,24 +57,17 @@ static bool is_plain_name(struct slice name)
 	return true;
 }
 
-int conf_path(char *path, size_t size, const char *dir, const char *kind, struct slice name, struct diag *d)
-{
-	if (!is_plain_name(name))
-		return diag_fail(d, DIAG_CONFIG, "%s: '%.*s' is not a name: only letters, digits, '.', '_' and '-' are",
-				 kind, (int)(name.len < 100 ? name.len : 100), name.ptr ? name.ptr : "");
-	int len = snprintf(path, size, "%s/%s/%.*s.json", dir, kind, (int)name.len, name.ptr);
-	return (size_t)len < size ? 0 : diag_fail(d, DIAG_CONFIG, "%s: too long a path", dir);
-}
-
 int conf_open(struct conf *c, const char *dir, const char *kind, struct slice name, struct conf_object *root,
 	      struct diag *d)
 {
 	*c = (struct conf){.dir = dir, .diag = d};
 	*root = (struct conf_object){.conf = c};
-	if (conf_path(c->file, sizeof c->file, dir, kind, name, d) < 0) {
+	if (!conf_is_name(name)) {
 		c->failed = true;
-		return -1;
+		return diag_fail(d, DIAG_CONFIG, "%s: '%.*s' is not a name: only letters, digits, '.', '_' and '-' are",
+				 kind, (int)(name.len < 100 ? name.len : 100), name.ptr ? name.ptr : "");
 	}
+	snprintf(c->file, sizeof c->file, "%s/%s/%.*s.json", dir, kind, (int)name.len, name.ptr);
 	struct stat st;
 	if (stat(c->file, &st) < 0) {
 		c->failed = true;

@@ -11,10 +11,7 @@
 #include "diag.h"
 #include "slice.h"
 
-enum {
-	DB_STATEMENTS = 128,
-	DB_BUSY_MS = 5000, /* how long a statement waits for other programs' locks */
-};
+enum { DB_STATEMENTS = 128 };
 
 struct db_query;
 

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* intake: one HTTP request, or one line of records, to the rows it means for the journal, or to the reason why it
+ * is refused. Pure: it knows neither sockets nor the journal's file, and is told the time.
+ *
+ *   source = intake_open(&in, sources, &request);              headers are in: is it ours at all?
+ *   if (source) intake_body(&in, source, &request, now);       the body is in too
+ *   in.status == 0: journal in.rows, commit, answer with intake_answer; else refuse with in.status and in.why. */
+#ifndef EVT_INTAKE_H
+#define EVT_INTAKE_H
+
+#include "journal.h"
+#include "source.h"
+
+enum { INTAKE_EVENTS = 4096 }; /* of one request: more would hold a transaction open too long */
+
+struct intake {
+	int status;                      /* 0: take the rows; else the HTTP status of the refusal */
+	struct diag why;                 /* of a refusal, for the sender */
+	const char *field, *field_value; /* a header that belongs to the refusal (Allow, WWW-Authenticate), or NULL */
+	struct journal_accept
+	    *rows; /* they and all they point to live until intake_clear, and as long as the request */
+	size_t count;
+	/* Memory that is kept from request to request. */
+	struct jtext json;
+	struct buf scratch;
+	struct intake_chunk *chunks;
+};
+
+#define INTAKE_INIT ((struct intake){.status = 0})
+void intake_free(struct intake *in);
+void intake_clear(struct intake *in); /* before the next request: forgets the rows, keeps what memory is small */
+
+/* Before the body: finds the source a request is for. NULL when it is refused. Looks at method, path and headers only. */
+const struct source *intake_open(struct intake *in, const struct sources *all, const struct request *r);
+
+/* With the body: signature, content type, JSON, and a row for each event. An element that lacks its id or type becomes a row with
+ * an error, under an id made from its text, so that a repeat of it is known for one. */
+void intake_body(struct intake *in, const struct source *s, const struct request *r, int64_t now);
+
+/* A record of a scheduled pull: a body that needs no signature. Precondition: `in` is clear. */
+void intake_record(struct intake *in, const struct source *s, struct slice record, int64_t now);
+
+void intake_refuse(struct intake *in, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* What became of the rows, once they are committed. */
+struct intake_count {
+	size_t accepted, duplicates, conflicts, failed; /* failed: those of the accepted that can go nowhere */
+};
+void intake_count(const struct intake *in, struct intake_count *count); /* adds */
+
+/* Appends the JSON body of the answer, to a refusal too; returns its HTTP status: 202 something is new, 200 nothing is, or in->status. */
+int intake_answer(const struct intake *in, struct buf *body);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#include "source.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char dir[] = "/tmp/evt-test-source.XXXXXX";
+
+static void write_file(const char *name, const char *text)
+{
+	char path[256];
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+	chmod(path, 0600);
+}
+
+static void remove_file(const char *name)
+{
+	char path[256];
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	remove(path);
+}
+
+#define REST "\"verify\": {\"scheme\": \"none\"}, \"destinations\": {\"crm\": [\"*\"]}"
+
+static struct source *load(const char *json)
+{
+	struct diag d;
+	write_file("sources/x.json", json);
+	struct source *s = source_load(dir, SLICE("x"), &d);
+	if (!s)
+		fail_msg("%s: %s", json, d.text);
+	return s;
+}
+
+static void refuse(const char *json, const char *why)
+{
+	struct diag d;
+	write_file("sources/x.json", json);
+	struct source *s = source_load(dir, SLICE("x"), &d);
+	if (s)
+		fail_msg("%s: was taken", json);
+	assert_int_equal(d.code, DIAG_CONFIG);
+	if (!strstr(d.text, why))
+		fail_msg("%s: %s", json, d.text);
+}
+
+static void every_key_is_read(void **state)
+{
+	(void)state;
+	struct source *s = load(
+	    "{\"#\": \"a comment\", \"verify\": {\"scheme\": \"none\"}, \"split\": \"/events\", "
+	    "\"id\": [\"/id\", \"header:X-Part\", \"const:v1\"], \"type\": \"/kind\", \"subject\": \"/object\", "
+	    "\"time\": \"/at\", \"public_url\": \"https://x.example/y\", \"body_limit\": 4096, "
+	    "\"destinations\": {\"#\": \"more\", \"warehouse\": [\"deal.*\", \"contact.new\"], \"archive\": [\"*\"]}}");
+	assert_string_equal(s->name, "x");
+	assert_string_equal(s->split, "/events");
+	assert_int_equal(s->body_limit, 4096);
+	assert_int_equal(s->id.count, 3);
+	assert_int_equal(s->id.pieces[0].kind, SOURCE_POINTER);
+	assert_int_equal(s->id.pieces[1].kind, SOURCE_HEADER);
+	assert_string_equal(s->id.pieces[1].rest, "X-Part");
+	assert_int_equal(s->id.pieces[2].kind, SOURCE_CONST);
+	assert_string_equal(s->id.pieces[2].rest, "v1");
+	assert_int_equal(s->time.count, 1);
+	assert_int_equal(s->route_count, 2);
+	assert_string_equal(s->routes[0].destination, "warehouse"); /* in the order of the file */
+	assert_true(source_route_takes(&s->routes[0], "deal.won"));
+	assert_true(source_route_takes(&s->routes[0], "contact.new"));
+	assert_false(source_route_takes(&s->routes[0], "contact.newer"));
+	assert_true(source_route_takes(&s->routes[1], "anything"));
+	source_free(s);
+}
+
+static void the_least_is_a_scheme_a_type_and_destinations(void **state)
+{
+	(void)state;
+	struct source *s = load("{" REST ", \"type\": \"const:order\"}");
+	assert_null(s->split);
+	assert_int_equal(s->id.count, 0);
+	assert_int_equal(s->body_limit, SOURCE_BODY_LIMIT);
+	assert_false(source_reads_json(s));
+	source_free(s);
+	s = load("{" REST ", \"type\": \"const:order\", \"subject\": \"/id\"}");
+	assert_true(source_reads_json(s));
+	source_free(s);
+	s = load(
+	    "{\"verify\": {\"scheme\": \"none\"}, \"destinations\": {}, \"type\": \"header:X-Type\", \"split\": \"\"}");
+	assert_int_equal(s->route_count, 0);
+	assert_true(source_reads_json(s));
+	source_free(s);
+}
+
+static void what_is_wrong_is_named(void **state)
+{
+	(void)state;
+	refuse("{" REST "}", "\"type\" is missing");
+	refuse("{\"verify\": {\"scheme\": \"none\"}, \"type\": \"/t\"}", "\"destinations\" is missing");
+	refuse("{\"type\": \"/t\", \"destinations\": {}}", "\"verify\" is missing");
+	refuse("{" REST ", \"type\": \"/t\", \"idd\": \"/x\"}", "/idd: unknown key");
+	refuse("{" REST ", \"type\": \"t\"}", "/type: expected a JSON Pointer");
+	refuse("{" REST ", \"type\": \"header:\"}", "/type: expected a JSON Pointer");
+	refuse("{" REST ", \"type\": 7}", "/type: expected a JSON Pointer");
+	refuse("{" REST ", \"type\": []}", "/type: expected a JSON Pointer");
+	refuse("{" REST ", \"type\": [\"/a\", 1]}", "/type: expected a JSON Pointer");
+	refuse("{" REST ", \"type\": [\"/1\",\"/2\",\"/3\",\"/4\",\"/5\",\"/6\",\"/7\",\"/8\",\"/9\"]}", "up to 8");
+	refuse("{" REST ", \"type\": \"/t\", \"split\": \"events\"}", "/split: expected a JSON Pointer");
+	refuse("{" REST ", \"type\": \"/t\", \"split\": 1}", "/split: expected a string");
+	refuse("{" REST ", \"type\": \"/t\", \"body_limit\": 1}", "/body_limit: expected a whole number");
+	refuse("{\"verify\": {\"scheme\": \"none\"}, \"type\": \"/t\", \"destinations\": {\"a/b\": [\"*\"]}}",
+	       "not a name");
+	refuse("{\"verify\": {\"scheme\": \"none\"}, \"type\": \"/t\", \"destinations\": {\"crm\": \"*\"}}",
+	       "/destinations/crm: expected a list");
+	refuse("{\"verify\": {\"scheme\": \"none\"}, \"type\": \"/t\", \"destinations\": {\"crm\": []}}",
+	       "/destinations/crm: expected a list");
+	refuse("{\"verify\": {\"scheme\": \"none\"}, \"type\": \"/t\", \"destinations\": {\"crm\": [\"*\", 1]}}",
+	       "/destinations/crm: expected a list");
+}
+
+static void an_id_that_never_changes_is_refused(void **state)
+{
+	(void)state;
+	refuse("{" REST ", \"type\": \"/t\", \"id\": \"const:1\"}", "/id: every event would have this id");
+	refuse("{" REST ", \"type\": \"/t\", \"id\": [\"const:1\", \"const:2\"]}",
+	       "/id: every event would have this id");
+	source_free(load("{" REST ", \"type\": \"/t\", \"id\": [\"const:1\", \"header:X\"]}"));
+}
+
+static void all_files_are_read_and_a_broken_one_fails_them(void **state)
+{
+	(void)state;
+	struct sources all;
+	struct diag d;
+	write_file("sources/x.json", "{" REST ", \"type\": \"/t\"}");
+	write_file("sources/a.b-c.json", "{" REST ", \"type\": \"/t\"}");
+	write_file("sources/.x.json", "hidden");
+	write_file("sources/x.json.bak", "old");
+	assert_int_equal(sources_load(&all, dir, &d), 0);
+	assert_int_equal(all.count, 2);
+	assert_non_null(sources_find(&all, SLICE("x")));
+	assert_non_null(sources_find(&all, SLICE("a.b-c")));
+	assert_null(sources_find(&all, SLICE("X")));
+	assert_null(sources_find(&all, SLICE("")));
+	sources_free(&all);
+	write_file("sources/broken.json", "{");
+	assert_int_equal(sources_load(&all, dir, &d), -1);
+	assert_int_equal(d.code, DIAG_CONFIG);
+	assert_non_null(strstr(d.text, "broken.json"));
+	remove_file("sources/broken.json");
+	remove_file("sources/x.json");
+	remove_file("sources/a.b-c.json");
+	assert_int_equal(sources_load(&all, dir, &d), -1);
+	assert_non_null(strstr(d.text, "no source"));
+	assert_int_equal(sources_load(&all, "/nowhere", &d), -1);
+	assert_int_equal(d.code, DIAG_CONFIG);
+}
+
+static int make_folder(void **state)
+{
+	(void)state;
+	char path[256];
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(path, sizeof path, "%s/sources", dir);
+	return mkdir(path, 0700);
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	remove_file("sources/x.json");
+	remove_file("sources/.x.json");
+	remove_file("sources/x.json.bak");
+	remove_file("sources");
+	return rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_key_is_read),
+	    cmocka_unit_test(the_least_is_a_scheme_a_type_and_destinations),
+	    cmocka_unit_test(what_is_wrong_is_named),
+	    cmocka_unit_test(an_id_that_never_changes_is_refused),
+	    cmocka_unit_test(all_files_are_read_and_a_broken_one_fails_them),
+	};
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
