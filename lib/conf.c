@@ -57,17 +57,24 @@ bool conf_is_name(struct slice name)
 	return true;
 }
 
+int conf_path(char *path, size_t size, const char *dir, const char *kind, struct slice name, struct diag *d)
+{
+	if (!conf_is_name(name))
+		return diag_fail(d, DIAG_CONFIG, "%s: '%.*s' is not a name: only letters, digits, '.', '_' and '-' are",
+				 kind, (int)(name.len < 100 ? name.len : 100), name.ptr ? name.ptr : "");
+	int len = snprintf(path, size, "%s/%s/%.*s.json", dir, kind, (int)name.len, name.ptr);
+	return (size_t)len < size ? 0 : diag_fail(d, DIAG_CONFIG, "%s: too long a path", dir);
+}
+
 int conf_open(struct conf *c, const char *dir, const char *kind, struct slice name, struct conf_object *root,
 	      struct diag *d)
 {
 	*c = (struct conf){.dir = dir, .diag = d};
 	*root = (struct conf_object){.conf = c};
-	if (!conf_is_name(name)) {
+	if (conf_path(c->file, sizeof c->file, dir, kind, name, d) < 0) {
 		c->failed = true;
-		return diag_fail(d, DIAG_CONFIG, "%s: '%.*s' is not a name: only letters, digits, '.', '_' and '-' are",
-				 kind, (int)(name.len < 100 ? name.len : 100), name.ptr ? name.ptr : "");
+		return -1;
 	}
-	snprintf(c->file, sizeof c->file, "%s/%s/%.*s.json", dir, kind, (int)name.len, name.ptr);
 	struct stat st;
 	if (stat(c->file, &st) < 0) {
 		c->failed = true;

@@ -36,8 +36,11 @@ char *conf_folder(const char *option);
 /* Can it name a source, destination or map? [A-Za-z0-9._-]+, not starting with a dot, at most 200 bytes. */
 bool conf_is_name(struct slice name);
 
-/* Reads DIR/KIND/NAME.json ("sources", "destinations", "maps"). Refuses what is no name.
- * 0, or -1 with DIAG_CONFIG. The object is the file's root. */
+/* Where the file DIR/KIND/NAME.json is; refuses names other than [A-Za-z0-9._-]+, or starting with a dot, and paths over `size`. 0,
+ * or -1 with DIAG_CONFIG. */
+int conf_path(char *path, size_t size, const char *dir, const char *kind, struct slice name, struct diag *d);
+
+/* Reads DIR/KIND/NAME.json ("sources", "destinations", "maps"). 0, or -1 with DIAG_CONFIG. The object is the file's root. */
 int conf_open(struct conf *c, const char *dir, const char *kind, struct slice name, struct conf_object *root,
 	      struct diag *d);
 int conf_close(struct conf *c); /* frees; 0 when all went well, else -1 */

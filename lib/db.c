@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-enum { BUSY_MS = 5000 };
-
 struct db_query {
 	struct db *db;
 	const char *sql;
@@ -68,7 +66,7 @@ int db_open(struct db *db, const char *path, int flags, struct diag *d)
 	int result = sqlite3_open_v2(path, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX, NULL);
 	if (result == SQLITE_OK) {
 		sqlite3_extended_result_codes(db->sqlite, 1);
-		sqlite3_busy_timeout(db->sqlite, BUSY_MS);
+		sqlite3_busy_timeout(db->sqlite, DB_BUSY_MS);
 		return 0;
 	}
 	fail(db, result, "open");

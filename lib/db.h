@@ -11,7 +11,10 @@
 #include "diag.h"
 #include "slice.h"
 
-enum { DB_STATEMENTS = 128 };
+enum {
+	DB_STATEMENTS = 128,
+	DB_BUSY_MS = 5000, /* how long a statement waits for other programs' locks */
+};
 
 struct db_query;
 

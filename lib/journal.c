@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #ifdef __linux__
+#include <sys/inotify.h>
 #include <sys/vfs.h>
 #endif
 
@@ -244,7 +245,7 @@ struct journal *journal_open(const char *path, enum journal_access access, struc
 		diag_fail(d, DIAG_IO, "out of memory");
 		return NULL;
 	}
-	j->lock.fd = -1;
+	j->lock.fd = j->watch = -1;
 	if ((access == JOURNAL_READ ? open_reader(j, path, d) : open_writer(j, path, d)) == 0)
 		return j;
 	journal_close(j);
@@ -267,6 +268,8 @@ void journal_close(struct journal *j)
 	journal_rollback(j);
 	db_close(&j->db);
 	lock_close(&j->lock);
+	if (j->watch >= 0)
+		close(j->watch);
 	forget_destinations(j);
 	free(j->destinations);
 	free(j);
@@ -368,6 +371,36 @@ int64_t journal_version(struct journal *j)
 	struct diag ignored;
 	int64_t version = pragma(&j->db, "PRAGMA data_version");
 	return db_failed(&j->db, &ignored) < 0 ? -1 : version;
+}
+
+/* ---- watching ---- */
+
+int journal_watch(struct journal *j)
+{
+#ifdef __linux__
+	char *wal = j->watch < 0 ? join(j->db.path, "-wal") : NULL;
+	if (wal) {
+		j->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+		if (j->watch >= 0 && inotify_add_watch(j->watch, wal, IN_MODIFY) < 0) {
+			close(j->watch);
+			j->watch = -1;
+		}
+		free(wal);
+	}
+#endif
+	return j->watch;
+}
+
+/* The WAL is written before the commit it belongs to can be seen. Whoever writes holds the lock until it can: once that
+ * has been ours, there is nothing to be missed. */
+void journal_watched(struct journal *j)
+{
+	char events[4096];
+	struct diag ignored;
+	while (j->watch >= 0 && read(j->watch, events, sizeof events) > 0)
+		continue;
+	if (j->writes && lock_take(&j->lock, LOCK_WAIT_MS, &ignored) == 0)
+		lock_drop(&j->lock);
 }
 
 /* ---- what several transitions look up ---- */

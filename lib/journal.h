@@ -211,11 +211,12 @@ enum journal_reopened {
 	JOURNAL_GONE,       /* no such delivery any more */
 };
 
-/* Reopens, with a schedule begun anew, and claims each of `keys` (at most JOURNAL_CLAIM_ROWS); answers[i] says what
- * came of keys[i]. A failed, received or retrying one always goes; a delivered or skipped one only `to` a named destination
- * (SLICE_NONE: none is named), which takes the place of "none". Runs its own transaction. */
+/* Reopens, with a schedule begun anew, and claims each of `keys`; answers[i] says what came of keys[i]. *done is how many it got to:
+ * at most JOURNAL_CLAIM_ROWS, fewer when JOURNAL_CLAIM_BYTES of lines are full. A failed, received or retrying one always goes; a
+ * delivered or skipped one only `to` a named destination (SLICE_NONE: none is named), which takes the place of "none", and
+ * which the event need not have had before. Runs its own transaction. */
 int journal_reopen(struct journal *j, const struct journal_key *keys, size_t count, struct slice to, int64_t now,
-		   struct journal_batch *batch, enum journal_reopened *answers, struct diag *d);
+		   struct journal_batch *batch, enum journal_reopened *answers, size_t *done, struct diag *d);
 
 /* ---- history: reading; all of these need no transaction and hold none when they return ---- */
 
@@ -226,6 +227,7 @@ struct journal_filter {
 	struct slice type;    /* GLOB pattern */
 	struct slice source, destination, subject;
 	struct slice error;      /* a part of the error text, ASCII case ignored */
+	int64_t due_by;          /* open, and due no later than this */
 	const struct slice *ids; /* event ids */
 	size_t id_count;
 	int64_t limit; /* rows at most */

@@ -19,25 +19,41 @@ int64_t journal_event_key(struct slice id)
 	return hash(id.ptr, id.len);
 }
 
-/* Over source and subject, with a NUL between them, which neither can hold. */
-static int64_t subject_key(const struct event *e)
+/* Over source and subject, with a NUL between them, which neither can hold. Both are within EVENT_NAME_LIMIT. */
+static int64_t subject_key(struct slice source, struct slice subject)
 {
 	char text[2 * EVENT_NAME_LIMIT + 1];
-	if (e->source.len + e->subject.len >= sizeof text)
-		return hash(e->subject.ptr,
-			    e->subject.len); /* over the limits of evt-event(5); never from our own stages */
-	memcpy(text, e->source.ptr, e->source.len);
-	text[e->source.len] = '\0';
-	memcpy(text + e->source.len + 1, e->subject.ptr, e->subject.len);
-	return hash(text, e->source.len + 1 + e->subject.len);
+	memcpy(text, source.ptr, source.len);
+	text[source.len] = '\0';
+	memcpy(text + source.len + 1, subject.ptr, subject.len);
+	return hash(text, source.len + 1 + subject.len);
 }
 
-static void bind_subject_key(struct db_query *q, const struct event *e)
+static void insert_delivery(struct journal *j, int64_t event, int64_t destination, struct slice source,
+			    struct slice subject, int64_t now)
 {
-	if (e->subject.len)
-		db_set_int(q, ":subject_key", subject_key(e));
+	struct db_query *q =
+	    db_query(&j->db, "INSERT OR IGNORE INTO delivery (event, destination, status, due_at, updated_at, "
+			     "subject_key) VALUES (:event, :destination, 0, :now, :now, :subject_key)");
+	db_set_int(q, ":event", event);
+	db_set_int(q, ":destination", destination);
+	db_set_int(q, ":now", now);
+	if (subject.len)
+		db_set_int(q, ":subject_key", subject_key(source, subject));
 	else
 		db_set_null(q, ":subject_key");
+	db_run(q);
+}
+
+bool journal_add_delivery(struct journal *j, int64_t event, int64_t destination, int64_t now)
+{
+	struct db_query *q = db_query(&j->db, "SELECT source, subject FROM event WHERE seq = :event");
+	db_set_int(q, ":event", event);
+	bool known = db_row(q);
+	if (known)
+		insert_delivery(j, event, destination, db_text(q, 0), db_text(q, 1), now);
+	db_done(q);
+	return known;
 }
 
 struct known {
@@ -93,18 +109,6 @@ static int64_t insert_event(struct journal *j, const struct event *e, const unsi
 	return event;
 }
 
-static void insert_delivery(struct journal *j, int64_t event, int64_t destination, const struct event *e, int64_t now)
-{
-	struct db_query *q =
-	    db_query(&j->db, "INSERT OR IGNORE INTO delivery (event, destination, status, due_at, updated_at, "
-			     "subject_key) VALUES (:event, :destination, 0, :now, :now, :subject_key)");
-	db_set_int(q, ":event", event);
-	db_set_int(q, ":destination", destination);
-	db_set_int(q, ":now", now);
-	bind_subject_key(q, e);
-	db_run(q);
-}
-
 /* For an event that goes nowhere: one delivery to no destination, ended at once. */
 static void insert_ended(struct journal *j, int64_t event, const struct journal_accept *row, int64_t now)
 {
@@ -152,7 +156,7 @@ static void accept_one(struct journal *j, struct journal_accept *row, int64_t no
 		for (size_t i = 0; i < row->destination_count; i++) {
 			struct journal_destination *to = journal_destination(j, row->destinations[i]);
 			if (to)
-				insert_delivery(j, event, to->id, e, now);
+				insert_delivery(j, event, to->id, e->source, e->subject, now);
 		}
 }
 
@@ -187,7 +191,7 @@ int journal_adopt(struct journal *j, const struct event *e, int64_t now, int64_t
 	if (to && !(event && journal_find_delivery(j, event, to->id, &known))) {
 		if (!event)
 			event = insert_event(j, e, digest, now);
-		insert_delivery(j, event, to->id, e, now);
+		insert_delivery(j, event, to->id, e->source, e->subject, now);
 		claim_adopted(j, event, to->id, now, lease_ms);
 		*claim = 1;
 	}

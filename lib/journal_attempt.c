@@ -236,8 +236,9 @@ static void keep_exchange(struct journal *j, const struct journal_delivery *row,
 		db_run(q);
 	}
 	if (outcome->head.len || outcome->answer.len) {
-		struct db_query *q =
-		    db_query(&j->db, "INSERT OR REPLACE INTO answer VALUES (:event, :destination, :n, :head, :body)");
+		struct db_query *q = db_query(&j->db, "INSERT OR REPLACE INTO answer "
+						      "SELECT :event, :destination, :n, :head, :body "
+						      "WHERE EXISTS (SELECT 1 FROM payload WHERE event = :event)");
 		db_set_int(q, ":event", row->event);
 		db_set_int(q, ":destination", row->destination);
 		db_set_int(q, ":n", outcome->attempt);

@@ -297,8 +297,7 @@ static void open_turn(struct journal *j, struct turn *t, const struct journal_ro
 	}
 }
 
-/* Commits what was claimed, or empties the batch. */
-static int finish(struct journal *j, struct journal_batch *batch, struct diag *d)
+int journal_finish_batch(struct journal *j, struct journal_batch *batch, struct diag *d)
 {
 	if (!buf_ok(&batch->lines)) {
 		journal_rollback(j);
@@ -334,7 +333,7 @@ int journal_claim(struct journal *j, const struct journal_route *routes, size_t 
 			open_turn(j, &turns[i], &routes[i], now);
 		go_round(j, turns, route_count, limit, now, batch, take_turn);
 		go_round(j, turns, route_count, limit, now, batch, take_lapsed);
-		result = finish(j, batch, d);
+		result = journal_finish_batch(j, batch, d);
 	}
 	free(turns);
 	return result;

@@ -50,6 +50,9 @@ int64_t journal_event_key(struct slice id);
 /* The event's number, or 0. */
 int64_t journal_find_event(struct journal *j, struct slice source, struct slice id);
 
+/* A new delivery of a known event, due at once. False when the event is not known. */
+bool journal_add_delivery(struct journal *j, int64_t event, int64_t destination, int64_t now);
+
 bool journal_find_delivery(struct journal *j, int64_t event, int64_t destination, struct journal_delivery *row);
 
 /* Is there an open delivery of the same subject before this one? With `waiting`, one that no pipeline is working on? */
@@ -72,5 +75,8 @@ void journal_note_unknown(struct journal *j, struct journal_destination *to, con
 /* Claims the row until the lease ends and appends its line to the batch. False, the row ended as failed, when its payload is gone. */
 bool journal_hand_out(struct journal *j, const struct journal_destination *to, const struct journal_delivery *row,
 		      int64_t now, struct journal_batch *batch);
+
+/* Commits what was claimed, or rolls back and empties the batch. */
+int journal_finish_batch(struct journal *j, struct journal_batch *batch, struct diag *d);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "utf8.h"
+
 enum { FIRST_NODES = 64 };
 
 void jtext_free(struct jtext *j)
@@ -103,30 +105,6 @@ static inline const unsigned char *skip_plain(const unsigned char *at, const uns
 	while (at < end && byte_class[*at] == PLAIN)
 		at++;
 	return at;
-}
-
-static inline bool continues(unsigned char c)
-{
-	return (c & 0xc0) == 0x80;
-}
-
-/* The length of the multi-byte sequence at `at`, or 0 when it is none: RFC 3629, so nothing overlong, no surrogates,
- * nothing over U+10FFFF. */
-static inline size_t utf8_sequence(const unsigned char *at, const unsigned char *end)
-{
-	size_t left = (size_t)(end - at);
-	unsigned char c = at[0];
-	if (c < 0xc2 || c > 0xf4 || left < 2 || !continues(at[1]))
-		return 0;
-	if (c < 0xe0)
-		return 2;
-	if (left < 3 || !continues(at[2]))
-		return 0;
-	if (c < 0xf0)
-		return (c == 0xe0 && at[1] < 0xa0) || (c == 0xed && at[1] > 0x9f) ? 0 : 3;
-	if (left < 4 || !continues(at[3]))
-		return 0;
-	return (c == 0xf0 && at[1] < 0x90) || (c == 0xf4 && at[1] > 0x8f) ? 0 : 4;
 }
 
 static int hex_digit(unsigned char c)
@@ -427,30 +405,6 @@ static uint32_t hex_unit(const char *at)
 	return unit;
 }
 
-static size_t put_utf8(uint32_t c, char out[4])
-{
-	if (c < 0x80) {
-		out[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		out[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		out[0] = (char)(0xe0 | c >> 12);
-		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | c >> 18);
-	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
-}
-
 /* Decodes the valid escape at *at, moves *at behind it; the length of what it stands for. */
 static size_t take_escape(const char **at, const char *end, char out[4])
 {
@@ -465,15 +419,15 @@ static size_t take_escape(const char **at, const char *end, char out[4])
 	*at += 4;
 	uint32_t unit = hex_unit(escape + 2);
 	if (unit < 0xd800 || unit > 0xdfff)
-		return put_utf8(unit, out);
+		return utf8_put(unit, out);
 	if (unit < 0xdc00 && end - *at >= 6 && (*at)[0] == '\\' && (*at)[1] == 'u') {
 		uint32_t low = hex_unit(*at + 2);
 		if (low >= 0xdc00 && low <= 0xdfff) {
 			*at += 6;
-			return put_utf8(0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00), out);
+			return utf8_put(0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00), out);
 		}
 	}
-	return put_utf8(0xfffd, out);
+	return utf8_put(0xfffd, out);
 }
 
 struct slice jtext_string(const struct jtext *j, uint32_t node, struct buf *scratch)

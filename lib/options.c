@@ -24,11 +24,20 @@ void options_open(struct options *o, const char *program, const char *usage, con
 	/* The colon in front makes getopt tell a missing argument from an unknown option. */
 	snprintf(o->short_forms, sizeof o->short_forms, ":j:c:hVvq%s", short_own);
 	memcpy(o->long_forms, common, sizeof common);
-	for (size_t i = 0; long_own && long_own[i].name && COMMON + i < OPTIONS_MOST; i++)
-		o->long_forms[COMMON + i] = long_own[i];
+	if (long_own)
+		options_add(o, long_own);
 	diag_program(program);
 	opterr = 0;
 	optind = 0; /* makes GNU getopt begin anew */
+}
+
+void options_add(struct options *o, const struct option *more)
+{
+	size_t count = 0;
+	while (o->long_forms[count].name)
+		count++;
+	for (; more->name && count < OPTIONS_MOST; more++)
+		o->long_forms[count++] = *more;
 }
 
 int options_close(struct options *o)

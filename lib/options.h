@@ -43,6 +43,9 @@ void options_open(struct options *o, const char *program, const char *usage, con
 		  const struct option *long_own, int argc, char **argv);
 int options_close(struct options *o); /* frees; the exit code */
 
+/* More long forms, ended like long_own: those that several commands share (filter.h). Before options_next. */
+void options_add(struct options *o, const struct option *more);
+
 /* The next option that is the command's own (its argument in optarg), or OPTIONS_END. */
 int options_next(struct options *o);
 

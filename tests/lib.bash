@@ -178,3 +178,29 @@ status_of() {
 has_status() {
 	[ "$(status_of "$1")" = "$2" ]
 }
+
+# deliver_due [OPTIONS of evt-retry]: the pipeline as cron runs it, once. Its messages are in cron.err.
+deliver_due() {
+	evt-retry "$@" 2>>"$BATS_TEST_TMPDIR/cron.err" 3>&- |
+		evt-transform 2>>"$BATS_TEST_TMPDIR/cron.err" 3>&- |
+		evt-deliver 2>>"$BATS_TEST_TMPDIR/cron.err" 3>&-
+}
+
+# ends_as ID STATUS: for wait_until; runs the pipeline until it is so.
+ends_as() {
+	has_status "$1" "$2" || { deliver_due || :; has_status "$1" "$2"; }
+}
+
+# The two below reach into the journal's private tables, to let time pass. Nothing of evt may be running.
+
+# age_journal DAYS: as if all in it had happened so much earlier.
+age_journal() {
+	sqlite3 "$EVT_JOURNAL" "
+		UPDATE event SET received_at = received_at - $1 * 86400000;
+		UPDATE delivery SET updated_at = updated_at - $1 * 86400000, due_at = due_at - $1 * 86400000;"
+}
+
+# end_leases: as if the leases of all claims had ended.
+end_leases() {
+	sqlite3 "$EVT_JOURNAL" "UPDATE delivery SET due_at = 1 WHERE status = 1"
+}

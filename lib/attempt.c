@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+#include "attempt.h"
+
+#include <openssl/sha.h>
+#include <stdlib.h>
+
+#include "backoff.h"
+#include "clock.h"
+#include "reason.h"
+#include "template.h"
+
+static const char header_prefix[] = "header:";
+
+/* ---- plans ---- */
+
+/* HOST:PORT of an address, for people to read. */
+static struct slice host_of(const char *url)
+{
+	const char *host = url ? strstr(url, "://") : NULL;
+	return host ? (struct slice){host + 3, strcspn(host + 3, "/?#")} : SLICE_NONE;
+}
+
+int attempt_plan_init(struct attempt_plan *plan, struct dest *dest, struct diag *d)
+{
+	*plan = (struct attempt_plan){.dest = dest,
+				      .limits = {.concurrency = dest->concurrency,
+						 .rate_per_ms = dest->rate_per_ms,
+						 .timeout_ms = dest->timeout_ms,
+						 .ordered = dest->ordered},
+				      .host = host_of(dest->url),
+				      .update_host = host_of(dest->update_url)};
+	bool pointer = dest->record && strncmp(dest->record, header_prefix, strlen(header_prefix)) != 0;
+	plan->target = sender_target_new(dest);
+	if (plan->target && (!pointer || jtext_pointer_parse(&plan->record, slice_of(dest->record)) == 0))
+		return 0;
+	attempt_plan_free(plan);
+	return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
+}
+
+void attempt_plan_free(struct attempt_plan *plan)
+{
+	sender_target_free(plan->target);
+	jtext_pointer_free(&plan->record);
+	dest_free(plan->dest);
+	*plan = (struct attempt_plan){.dest = NULL};
+}
+
+/* ---- the event ---- */
+
+enum { SLICES = 12 };
+
+static void slices_of(struct event *e, struct slice *slices[SLICES])
+{
+	struct slice *all[SLICES] = {&e->id,           &e->source,      &e->type, &e->subject, &e->time,  &e->data,
+				     &e->content_type, &e->destination, &e->map,  &e->skip,    &e->error, &e->extra};
+	memcpy(slices, all, sizeof all);
+}
+
+int attempt_take(struct attempt *a, const struct event *event)
+{
+	struct slice *slices[SLICES];
+	size_t size = 0;
+	a->event = *event;
+	a->next = NULL;
+	a->again_at = a->waits_since = a->adopted = a->next_at = 0;
+	a->number = a->step = 0;
+	a->record = SLICE_NONE;
+	buf_clear(&a->text);
+	buf_clear(&a->known);
+	buf_clear(&a->error);
+	slices_of(&a->event, slices);
+	for (int i = 0; i < SLICES; i++)
+		size += slices[i]->len;
+	if (!buf_reserve(&a->text, size))
+		return -1;
+	for (int i = 0; i < SLICES; i++) {
+		if (!slices[i]->ptr)
+			continue;
+		char *copy = a->text.data + a->text.len;
+		buf_add_slice(&a->text, *slices[i]);
+		slices[i]->ptr = copy;
+	}
+	return 0;
+}
+
+void attempt_free(struct attempt *a)
+{
+	if (!a)
+		return;
+	buf_free(&a->text);
+	buf_free(&a->url);
+	buf_free(&a->known);
+	buf_free(&a->error);
+	buf_free(&a->found);
+	free(a);
+}
+
+struct journal_ref attempt_ref(const struct attempt *a)
+{
+	const struct event *e = &a->event;
+	return (struct journal_ref){e->source, e->id, e->destination, e->claim};
+}
+
+void attempt_key(const struct event *e, char key[ATTEMPT_KEY_SIZE])
+{
+	static const char hex[] = "0123456789abcdef";
+	char text[3 * EVENT_NAME_LIMIT + 2];
+	const struct slice parts[] = {e->source, e->id, e->destination};
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	size_t len = 0;
+	for (size_t i = 0; i < 3; i++) {
+		memcpy(text + len, parts[i].ptr, parts[i].len);
+		len += parts[i].len;
+		if (i < 2)
+			text[len++] = '\0';
+	}
+	SHA256((const unsigned char *)text, len, digest);
+	for (int i = 0; i < ATTEMPT_KEY_SIZE / 2; i++) {
+		key[2 * i] = hex[digest[i] >> 4];
+		key[2 * i + 1] = hex[digest[i] & 15];
+	}
+	key[ATTEMPT_KEY_SIZE - 1] = '\0';
+}
+
+/* ---- sending ---- */
+
+/* Not sent; `answer` says so, without a slot. */
+static void judge_unsent(struct attempt *a, struct outcome outcome, const char *why)
+{
+	int64_t now = clock_now();
+	a->answer = (struct sender_answer){.started_at = now, .ended_at = now, .detail = ""};
+	a->outcome = outcome;
+	buf_clear(&a->error);
+	buf_add_text(&a->error, why);
+}
+
+static bool updates(const struct attempt *a, const struct dest *dest)
+{
+	return dest->update_url && a->known.len;
+}
+
+static struct slice content_type(const struct event *e)
+{
+	if (e->content_type.len)
+		return e->content_type;
+	return e->body == EVENT_BYTES ? SLICE("application/octet-stream") : SLICE("application/json");
+}
+
+int attempt_send(struct attempt *a, const struct attempt_plan *plan, struct sender *sender)
+{
+	const struct dest *dest = plan->dest;
+	const struct event *e = &a->event;
+	bool update = updates(a, dest);
+	struct diag why;
+	char key[ATTEMPT_KEY_SIZE];
+	buf_clear(&a->url);
+	struct template_values values = {.record = a->known.len ? buf_slice(&a->known) : SLICE_NONE,
+					 .subject = e->subject,
+					 .id = e->id,
+					 .type = e->type};
+	if (template_expand(&a->url, slice_of(update ? dest->update_url : dest->url), &values, &why) < 0) {
+		judge_unsent(a, outcome_unfit(), why.text);
+		return -1;
+	}
+	attempt_key(e, key);
+	struct sender_request request = {.target = plan->target,
+					 .url = a->url.data,
+					 .method = update ? dest->update_method : dest->method,
+					 .body = e->data,
+					 .content_type = content_type(e),
+					 .key = slice_of(key),
+					 .context = a};
+	if (sender_start(sender, &request) == 0)
+		return 0;
+	struct outcome_facts facts = {.curl = CURLE_OUT_OF_MEMORY};
+	judge_unsent(a, outcome_decide(&facts, dest), "could not be sent: out of memory");
+	a->next_at = clock_now() + CLOCK_SECOND;
+	return -1;
+}
+
+/* ---- judging ---- */
+
+static void say_reason(struct attempt *a, const struct attempt_plan *plan, const struct jtext *json)
+{
+	const struct sender_answer *answer = &a->answer;
+	buf_clear(&a->error);
+	if (answer->facts.http_status) {
+		struct reason_answer words = {.status = answer->facts.http_status,
+					      .content_type = sender_header(answer->head, "Content-Type"),
+					      .location = sender_header(answer->head, "Location"),
+					      .body = answer->body,
+					      .json = json};
+		reason_of_answer(&a->error, &words);
+		return;
+	}
+	bool connecting = strcmp(a->outcome.code, "timeout-connect") == 0;
+	int64_t timeout_ms = plan->dest->timeout_ms;
+	struct reason_transfer words = {.code = a->outcome.code,
+					.host = updates(a, plan->dest) ? plan->update_host : plan->host,
+					.detail = answer->detail,
+					.os_error = answer->os_error,
+					.timeout_ms = connecting && timeout_ms > SENDER_CONNECT_MS ? SENDER_CONNECT_MS
+												   : timeout_ms,
+					.sent = answer->facts.sent};
+	reason_of_transfer(&a->error, &words);
+}
+
+/* A record's id is text that can stand in a column and in an address. */
+static struct slice fit_record(struct slice record)
+{
+	return event_is_name(record) ? record : SLICE_NONE;
+}
+
+static struct slice find_record(struct attempt *a, const struct attempt_plan *plan, const struct jtext *json)
+{
+	const char *where = plan->dest->record;
+	if (!where)
+		return SLICE_NONE;
+	if (strncmp(where, header_prefix, strlen(header_prefix)) == 0)
+		return fit_record(sender_header(a->answer.head, where + strlen(header_prefix)));
+	uint32_t node = json ? jtext_at(json, 0, &plan->record) : JTEXT_NOWHERE;
+	if (node == JTEXT_NOWHERE)
+		return SLICE_NONE;
+	buf_clear(&a->found);
+	if (jtext_type(json, node) == JTEXT_NUMBER)
+		return fit_record(jtext_raw(json, node));
+	if (jtext_type(json, node) == JTEXT_STRING)
+		return fit_record(jtext_string(json, node, &a->found));
+	return SLICE_NONE;
+}
+
+static bool needs_json(const struct attempt *a, const struct attempt_plan *plan)
+{
+	return a->answer.body.len && (a->outcome.verdict != JOURNAL_OK || plan->dest->record);
+}
+
+void attempt_judge(struct attempt *a, const struct attempt_plan *plan, struct jtext *json, double random, int64_t now)
+{
+	const struct dest *dest = plan->dest;
+	a->outcome = outcome_decide(&a->answer.facts, dest);
+	struct jtext_error error;
+	bool parsed = needs_json(a, plan) && jtext_parse(json, a->answer.body, &error) == 0;
+	if (a->outcome.verdict == JOURNAL_OK) {
+		a->record = find_record(a, plan, parsed ? json : NULL);
+		if (!a->record.ptr && a->known.len)
+			a->record = buf_slice(&a->known);
+		return;
+	}
+	say_reason(a, plan, parsed ? json : NULL);
+	if (a->outcome.verdict == JOURNAL_AGAIN) {
+		const struct backoff schedule = {dest->schedule_ms, dest->schedule_count, dest->jitter};
+		int64_t hint_ms = backoff_hint(sender_header(a->answer.head, "Retry-After"), now);
+		a->next_at = backoff_next_at(&schedule, a->step, hint_ms, random, now);
+	}
+}
+
+struct journal_outcome attempt_outcome(const struct attempt *a)
+{
+	const struct sender_answer *answer = &a->answer;
+	bool delivered = a->outcome.verdict == JOURNAL_OK;
+	struct slice body = a->event.data.ptr ? a->event.data : SLICE("");
+	return (struct journal_outcome){.ref = attempt_ref(a),
+					.attempt = a->number,
+					.verdict = a->outcome.verdict,
+					.fault = a->outcome.fault,
+					.started_at = answer->started_at,
+					.ended_at = answer->ended_at,
+					.next_at = a->next_at,
+					.http_status = answer->facts.http_status,
+					.code = delivered ? NULL : a->outcome.code,
+					.error = delivered ? SLICE_NONE : buf_slice(&a->error),
+					.record = a->record,
+					.sent = a->event.map.ptr ? body : SLICE_NONE,
+					.head = answer->head,
+					.answer = answer->body};
+}
+
+/* ---- telling ---- */
+
+enum journal_status attempt_status(const struct attempt *a)
+{
+	if (a->outcome.verdict == JOURNAL_OK)
+		return JOURNAL_DELIVERED;
+	return a->outcome.verdict == JOURNAL_AGAIN && a->next_at ? JOURNAL_RETRYING : JOURNAL_FAILED;
+}
+
+static void print_text(struct buf *b, const char *name, struct slice text)
+{
+	buf_printf(b, ",\"%s\":", name);
+	if (text.ptr)
+		jtext_add_string(b, text);
+	else
+		buf_add_text(b, "null");
+}
+
+void attempt_print(struct buf *b, const struct attempt *a, enum journal_status status)
+{
+	const struct event *e = &a->event;
+	bool sent = a->number > 0;
+	buf_add_text(b, "{\"id\":");
+	jtext_add_string(b, e->id);
+	print_text(b, "source", e->source);
+	print_text(b, "destination", e->destination);
+	print_text(b, "status", slice_of(journal_status_name(status)));
+	buf_printf(b, ",\"attempt\":%d,\"http_status\":", a->number);
+	if (sent && a->answer.facts.http_status)
+		buf_add_int(b, a->answer.facts.http_status);
+	else
+		buf_add_text(b, "null");
+	print_text(b, "destination_record", a->record);
+	print_text(b, "error",
+		   !sent                              ? (e->error.ptr ? e->error : e->skip)
+		   : a->outcome.verdict == JOURNAL_OK ? SLICE_NONE
+						      : buf_slice(&a->error));
+	buf_add_text(b, "}\n");
+}

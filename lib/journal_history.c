@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading the journal: the history, one event whole, and what destinations look like. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "journal_internal.h"
+
+enum { PAGE = 512 };
+
+/* ---- the filter as SQL ---- */
+
+static void condition(struct buf *sql, bool wanted, const char *text)
+{
+	if (wanted)
+		buf_printf(sql, " AND %s", text);
+}
+
+static void add_list(struct buf *sql, const char *column, const char *prefix, size_t count)
+{
+	buf_printf(sql, " AND %s IN (", column);
+	for (size_t i = 0; i < count; i++)
+		buf_printf(sql, "%s:%s%zu", i ? ", " : "", prefix, i);
+	buf_add_char(sql, ')');
+}
+
+static void add_statuses(struct buf *sql, unsigned statuses)
+{
+	if (!statuses)
+		return;
+	buf_add_text(sql, " AND d.status IN (-1");
+	for (int status = 0; status < JOURNAL_STATUSES; status++)
+		if (statuses & (1u << status))
+			buf_printf(sql, ", %d", status);
+	buf_add_char(sql, ')');
+}
+
+/* " WHERE ..." over the aliases e (event), d (delivery) and n (destination). */
+static void add_conditions(struct buf *sql, const struct journal_filter *f)
+{
+	buf_add_text(sql, " WHERE true");
+	condition(sql, f->since, "e.received_at >= :since");
+	condition(sql, f->until, "e.received_at < :until");
+	condition(sql, f->type.ptr, "e.type GLOB :type");
+	condition(sql, f->source.ptr, "e.source = :source");
+	condition(sql, f->subject.ptr, "e.subject = :subject");
+	condition(sql, f->destination.ptr, "n.name = :destination");
+	condition(sql, f->error.ptr, "instr(lower(d.error), lower(:error)) > 0");
+	condition(sql, f->due_by, "d.due_at <= :due_by");
+	add_statuses(sql, f->statuses);
+	if (f->id_count) {
+		add_list(sql, "e.key", "key", f->id_count);
+		add_list(sql, "e.id", "id", f->id_count);
+	}
+}
+
+static void bind_conditions(struct db_query *q, const struct journal_filter *f)
+{
+	char name[32];
+	if (f->since)
+		db_set_int(q, ":since", f->since);
+	if (f->until)
+		db_set_int(q, ":until", f->until);
+	if (f->type.ptr)
+		db_set_text(q, ":type", f->type);
+	if (f->source.ptr)
+		db_set_text(q, ":source", f->source);
+	if (f->subject.ptr)
+		db_set_text(q, ":subject", f->subject);
+	if (f->destination.ptr)
+		db_set_text(q, ":destination", f->destination);
+	if (f->error.ptr)
+		db_set_text(q, ":error", f->error);
+	if (f->due_by)
+		db_set_int(q, ":due_by", f->due_by);
+	for (size_t i = 0; i < f->id_count; i++) {
+		snprintf(name, sizeof name, ":key%zu", i);
+		db_set_int(q, name, journal_event_key(f->ids[i]));
+		snprintf(name, sizeof name, ":id%zu", i);
+		db_set_text(q, name, f->ids[i]);
+	}
+}
+
+#define FROM_HISTORY                                                                                                   \
+	" FROM event e JOIN delivery d ON d.event = e.seq"                                                             \
+	" JOIN destination n ON n.id = d.destination"
+
+static struct db_query *compose(struct journal *j, struct buf *sql)
+{
+	if (!buf_ok(sql))
+		return NULL;
+	return db_compose(&j->db, sql->data);
+}
+
+/* ---- the list ---- */
+
+/* A page is copied out before anybody is shown it: rows are as they were, their texts one after the other in `text`. */
+struct page {
+	struct journal_row rows[PAGE];
+	size_t count;
+	struct buf text;
+};
+
+/* Keeps a text as its place in the buffer, which may still move. */
+static struct slice keep(struct page *page, struct slice text)
+{
+	if (!text.ptr)
+		return SLICE_NONE;
+	size_t at = page->text.len + 1; /* never NULL, which stands for an absent text */
+	buf_add_slice(&page->text, text);
+	return (struct slice){(const char *)at, text.len};
+}
+
+static void resolve(const struct page *page, struct slice *text)
+{
+	if (text->ptr)
+		text->ptr = page->text.data + ((size_t)text->ptr - 1);
+}
+
+static void read_row(struct page *page, struct db_query *q)
+{
+	struct journal_row *row = &page->rows[page->count++];
+	*row = (struct journal_row){.key = {db_int(q, 0), db_int(q, 1)},
+				    .source = keep(page, db_text(q, 2)),
+				    .id = keep(page, db_text(q, 3)),
+				    .type = keep(page, db_text(q, 4)),
+				    .subject = keep(page, db_text(q, 5)),
+				    .destination = keep(page, db_text(q, 6)),
+				    .status = (enum journal_status)db_int(q, 7),
+				    .received_at = db_int(q, 8),
+				    .updated_at = db_int(q, 9),
+				    .next_attempt_at = db_int(q, 10),
+				    .claimed_at = db_int(q, 11),
+				    .started_at = db_int(q, 12),
+				    .attempts = db_int(q, 13),
+				    .lapses = db_int(q, 14),
+				    .http_status = (int)db_int(q, 15),
+				    .record = keep(page, db_text(q, 16)),
+				    .code = keep(page, db_text(q, 17)),
+				    .error = keep(page, db_text(q, 18)),
+				    .stored = db_int(q, 19),
+				    .size = db_int(q, 20)};
+}
+
+static const char *const row_columns =
+    "SELECT e.seq, d.destination, e.source, e.id, e.type, e.subject, n.name, d.status, e.received_at, d.updated_at, "
+    "iif(d.status IN (0, 4), d.due_at, 0), iif(d.status = 1, d.claimed_at, 0), d.started_at, d.attempts, d.lapses, "
+    "d.http_status, d.record, d.code, d.error, EXISTS (SELECT 1 FROM payload p WHERE p.event = e.seq), e.size";
+
+/* The next page behind `last`, newest first. */
+static int read_page(struct journal *j, const struct journal_filter *f, struct journal_key behind, int64_t behind_at,
+		     size_t rows, struct page *page, struct diag *d)
+{
+	struct buf sql = BUF_INIT;
+	buf_printf(&sql, "%s%s", row_columns, FROM_HISTORY);
+	add_conditions(&sql, f);
+	condition(&sql, behind.event, "(e.received_at, e.seq, -d.destination) < (:at, :event, -:row_destination)");
+	buf_add_text(&sql, " ORDER BY e.received_at DESC, e.seq DESC, d.destination LIMIT :rows");
+	struct db_query *q = compose(j, &sql);
+	bind_conditions(q, f);
+	if (behind.event) {
+		db_set_int(q, ":at", behind_at);
+		db_set_int(q, ":event", behind.event);
+		db_set_int(q, ":row_destination", behind.destination);
+	}
+	db_set_int(q, ":rows", (int64_t)rows);
+	page->count = 0;
+	buf_clear(&page->text);
+	while (db_row(q))
+		read_row(page, q);
+	db_finish(q);
+	bool ok = buf_ok(&sql) && buf_ok(&page->text);
+	buf_free(&sql);
+	if (db_failed(&j->db, d) < 0)
+		return -1;
+	return ok ? 0 : diag_fail(d, DIAG_IO, "out of memory");
+}
+
+static bool show_page(struct page *page, bool (*each)(const struct journal_row *, void *), void *context)
+{
+	for (size_t i = 0; i < page->count; i++) {
+		struct journal_row *row = &page->rows[i];
+		struct slice *texts[] = {&row->source,      &row->id,     &row->type, &row->subject,
+					 &row->destination, &row->record, &row->code, &row->error};
+		for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++)
+			resolve(page, texts[t]);
+		if (!each(row, context))
+			return false;
+	}
+	return true;
+}
+
+int journal_list(struct journal *j, const struct journal_filter *filter,
+		 bool (*each)(const struct journal_row *row, void *context), void *context, struct diag *d)
+{
+	struct page *page = calloc(1, sizeof *page);
+	if (!page)
+		return diag_fail(d, DIAG_IO, "out of memory");
+	struct journal_key behind = filter->before;
+	int64_t behind_at = filter->before_at, left = filter->limit ? filter->limit : INT64_MAX;
+	int result = 0;
+	for (bool more = true; more && left > 0; left -= PAGE) {
+		size_t rows = left < PAGE ? (size_t)left : PAGE;
+		result = read_page(j, filter, behind, behind_at, rows, page, d);
+		if (result < 0)
+			break;
+		more = page->count == rows;
+		if (page->count) {
+			behind = page->rows[page->count - 1].key;
+			behind_at = page->rows[page->count - 1].received_at;
+		}
+		more = show_page(page, each, context) && more;
+	}
+	buf_free(&page->text);
+	free(page);
+	return result;
+}
+
+/* ---- the plan ---- */
+
+int journal_plan(struct journal *j, const struct journal_filter *filter,
+		 bool (*each)(const struct journal_group *group, void *context), void *context, struct diag *d)
+{
+	struct buf sql = BUF_INIT;
+	buf_add_text(&sql, "SELECT n.name, e.type, d.error, d.status, count(*), "
+			   "sum(NOT EXISTS (SELECT 1 FROM payload p WHERE p.event = e.seq)), min(e.received_at), "
+			   "max(e.received_at)" FROM_HISTORY);
+	add_conditions(&sql, filter);
+	buf_add_text(&sql, " GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 1, 2, 3");
+	struct db_query *q = compose(j, &sql);
+	bind_conditions(q, filter);
+	for (bool more = true; more && db_row(q);) {
+		struct journal_group group = {.destination = db_text(q, 0),
+					      .type = db_text(q, 1),
+					      .error = db_text(q, 2),
+					      .status = (enum journal_status)db_int(q, 3),
+					      .count = db_int(q, 4),
+					      .expired = db_int(q, 5),
+					      .oldest_at = db_int(q, 6),
+					      .newest_at = db_int(q, 7)};
+		more = each(&group, context);
+	}
+	db_finish(q);
+	bool ok = buf_ok(&sql);
+	buf_free(&sql);
+	if (db_failed(&j->db, d) < 0)
+		return -1;
+	return ok ? 0 : diag_fail(d, DIAG_IO, "out of memory");
+}
+
+/* ---- one event ---- */
+
+static int finish(struct journal *j, struct db_query *q, bool ok, struct diag *d)
+{
+	db_done(q);
+	if (db_failed(&j->db, d) < 0)
+		return -1;
+	return ok ? 0 : diag_fail(d, DIAG_IO, "out of memory");
+}
+
+int journal_payload(struct journal *j, int64_t event, bool *stored, enum event_body *body, struct buf *content_type,
+		    struct buf *data, struct diag *d)
+{
+	buf_clear(content_type);
+	buf_clear(data);
+	struct db_query *q = db_query(
+	    &j->db, "SELECT body, content_type, data FROM event JOIN payload ON event = seq WHERE seq = :event");
+	db_set_int(q, ":event", event);
+	*stored = db_row(q);
+	if (*stored) {
+		*body = (enum event_body)db_int(q, 0);
+		buf_add_slice(content_type, db_text(q, 1));
+		buf_add_slice(data, db_blob(q, 2));
+	}
+	return finish(j, q, buf_ok(content_type) && buf_ok(data), d);
+}
+
+int journal_sent(struct journal *j, struct journal_key key, bool *stored, struct buf *body, struct diag *d)
+{
+	buf_clear(body);
+	struct db_query *q =
+	    db_query(&j->db, "SELECT body FROM sent WHERE event = :event AND destination = :destination");
+	db_set_int(q, ":event", key.event);
+	db_set_int(q, ":destination", key.destination);
+	*stored = db_row(q);
+	if (*stored)
+		buf_add_slice(body, db_blob(q, 0));
+	return finish(j, q, buf_ok(body), d);
+}
+
+int journal_about(struct journal *j, int64_t event, bool (*each)(const struct journal_about *about, void *context),
+		  void *context, struct diag *d)
+{
+	struct db_query *q = db_query(&j->db, "SELECT time, digest, conflicts FROM event WHERE seq = :event");
+	db_set_int(q, ":event", event);
+	if (db_row(q)) {
+		struct journal_about about = {db_text(q, 0), db_blob(q, 1), db_int(q, 2)};
+		each(&about, context);
+	}
+	return finish(j, q, true, d);
+}
+
+int journal_attempts(struct journal *j, struct journal_key key,
+		     bool (*each)(const struct journal_attempt *attempt, void *context), void *context, struct diag *d)
+{
+	struct db_query *q = db_query(&j->db, "SELECT n, started_at, ended_at, http_status, code, error, head, body "
+					      "FROM attempt LEFT JOIN answer USING (event, destination, n) "
+					      "WHERE event = :event AND destination = :destination ORDER BY n");
+	db_set_int(q, ":event", key.event);
+	db_set_int(q, ":destination", key.destination);
+	for (bool more = true; more && db_row(q);) {
+		struct journal_attempt attempt = {.n = db_int(q, 0),
+						  .started_at = db_int(q, 1),
+						  .ended_at = db_int(q, 2),
+						  .http_status = (int)db_int(q, 3),
+						  .code = db_text(q, 4),
+						  .error = db_text(q, 5),
+						  .head = db_text(q, 6),
+						  .answer = db_blob(q, 7)};
+		more = each(&attempt, context);
+	}
+	return finish(j, q, true, d);
+}
+
+/* ---- destinations, size ---- */
+
+int journal_destinations(struct journal *j, bool (*each)(const struct journal_health *health, void *context),
+			 void *context, struct diag *d)
+{
+	struct db_query *q = db_query(&j->db, "SELECT name, (SELECT count(*) FROM delivery WHERE destination = n.id "
+					      "AND due_at IS NOT NULL), in_flight, faults, open_until, opened_at "
+					      "FROM destination n WHERE id > 0 ORDER BY name");
+	for (bool more = true; more && db_row(q);) {
+		struct journal_health health = {.name = db_text(q, 0),
+						.waiting = db_int(q, 1),
+						.in_flight = db_int(q, 2),
+						.faults = db_int(q, 3),
+						.open_until = db_int(q, 4),
+						.opened_at = db_int(q, 5)};
+		more = each(&health, context);
+	}
+	return finish(j, q, true, d);
+}
+
+int journal_size(struct journal *j, struct journal_size *size, struct diag *d)
+{
+	struct db_query *q = db_query(&j->db, "SELECT page_count * page_size, freelist_count * page_size FROM "
+					      "pragma_page_count, pragma_page_size, pragma_freelist_count");
+	*size = (struct journal_size){0};
+	if (db_row(q)) {
+		size->file = db_int(q, 0);
+		size->free = db_int(q, 1);
+	}
+	char path[4096];
+	struct stat st;
+	snprintf(path, sizeof path, "%s-wal", j->db.path);
+	size->wal = stat(path, &st) == 0 ? st.st_size : 0;
+	return finish(j, q, true, d);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* Ended deliveries go again, because somebody says so. */
+#include "journal_internal.h"
+
+static bool has_payload(struct journal *j, int64_t event)
+{
+	struct db_query *q = db_query(&j->db, "SELECT 1 FROM payload WHERE event = :event");
+	db_set_int(q, ":event", event);
+	bool has = db_row(q);
+	db_done(q);
+	return has;
+}
+
+/* The schedule begins anew behind the attempts there were. */
+static void begin_anew(struct journal *j, struct journal_delivery *row)
+{
+	struct db_query *q = db_query(&j->db, "UPDATE delivery SET spent = attempts, lapses = 0 "
+					      "WHERE event = :event AND destination = :destination");
+	db_set_int(q, ":event", row->event);
+	db_set_int(q, ":destination", row->destination);
+	db_run(q);
+	row->spent = row->attempts;
+	row->lapses = 0;
+}
+
+/* What was skipped, or refused, for want of a destination has one now. */
+static void drop_nowhere(struct journal *j, int64_t event)
+{
+	struct db_query *q = db_query(&j->db, "DELETE FROM delivery WHERE event = :event AND destination = 0");
+	db_set_int(q, ":event", event);
+	db_run(q);
+}
+
+static struct journal_destination *destination_of(struct journal *j, struct journal_key key, struct slice to)
+{
+	if (to.ptr)
+		return journal_destination(j, to);
+	struct db_query *q = db_query(&j->db, "SELECT name FROM destination WHERE id = :id");
+	db_set_int(q, ":id", key.destination);
+	struct journal_destination *found =
+	    db_row(q) && !db_is_null(q, 0) ? journal_destination_known(j, db_text(q, 0)) : NULL;
+	db_done(q);
+	return found;
+}
+
+static enum journal_reopened reopen_one(struct journal *j, struct journal_key key, struct slice to, int64_t now,
+					struct journal_batch *batch)
+{
+	struct journal_destination *destination = destination_of(j, key, to);
+	if (!destination)
+		return JOURNAL_ENDED_WELL; /* skipped or refused when it came: it has no destination but a named one */
+	if (!has_payload(j, key.event))
+		return JOURNAL_EXPIRED;
+	struct journal_delivery row;
+	bool known = journal_find_delivery(j, key.event, destination->id, &row);
+	if (!known && !(to.ptr && journal_add_delivery(j, key.event, destination->id, now) &&
+			journal_find_delivery(j, key.event, destination->id, &row)))
+		return JOURNAL_GONE;
+	if (row.status == JOURNAL_PROCESSING)
+		return JOURNAL_BUSY;
+	if (!row.open && row.status != JOURNAL_FAILED && !to.ptr)
+		return JOURNAL_ENDED_WELL;
+	if (!row.open)
+		begin_anew(j, &row);
+	if (to.ptr)
+		drop_nowhere(j, key.event);
+	return journal_hand_out(j, destination, &row, now, batch) ? JOURNAL_REOPENED : JOURNAL_EXPIRED;
+}
+
+int journal_reopen(struct journal *j, const struct journal_key *keys, size_t count, struct slice to, int64_t now,
+		   struct journal_batch *batch, enum journal_reopened *answers, size_t *done, struct diag *d)
+{
+	buf_clear(&batch->lines);
+	batch->count = 0;
+	if (journal_begin(j, d) < 0)
+		return -1;
+	size_t i = 0;
+	while (i < count && batch->count < JOURNAL_CLAIM_ROWS && batch->lines.len < JOURNAL_CLAIM_BYTES &&
+	       !j->db.failed) {
+		answers[i] = reopen_one(j, keys[i], to, now, batch);
+		i++;
+	}
+	*done = i;
+	return journal_finish_batch(j, batch, d);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "resend.h"
+
+#include <stdlib.h>
+
+#include "clock.h"
+
+/* Those that match, newest first as the history lists them; names for messages stand one after the other in `text`. */
+struct selection {
+	struct journal_key *keys;
+	size_t *names; /* where each name begins */
+	size_t count, cap;
+	struct buf text;
+	bool failed;
+};
+
+static bool grow(struct selection *s)
+{
+	size_t cap = s->cap ? 2 * s->cap : 256;
+	struct journal_key *keys = realloc(s->keys, cap * sizeof *keys);
+	s->keys = keys ? keys : s->keys;
+	size_t *names = keys ? realloc(s->names, cap * sizeof *names) : NULL;
+	s->names = names ? names : s->names;
+	s->cap = names ? cap : s->cap;
+	return names;
+}
+
+static bool is_same_event(const struct selection *s, const struct journal_row *row)
+{
+	return s->count && s->keys[s->count - 1].event == row->key.event;
+}
+
+static bool select_row(const struct journal_row *row, void *context)
+{
+	struct selection *s = context;
+	if (s->count == s->cap && !grow(s)) {
+		s->failed = true;
+		return false;
+	}
+	s->names[s->count] = s->text.len;
+	s->keys[s->count++] = row->key;
+	buf_add_slice(&s->text, row->id);
+	if (row->destination.ptr)
+		buf_printf(&s->text, " (%.*s)", (int)row->destination.len, row->destination.ptr);
+	buf_add_char(&s->text, '\0');
+	return true;
+}
+
+/* Towards a named destination an event goes once, however many deliveries it has. */
+static bool select_event(const struct journal_row *row, void *context)
+{
+	return is_same_event(context, row) || select_row(row, context);
+}
+
+static void turn_round(struct selection *s)
+{
+	for (size_t i = 0, k = s->count; i + 1 < k; i++) {
+		k--;
+		struct journal_key key = s->keys[i];
+		size_t name = s->names[i];
+		s->keys[i] = s->keys[k];
+		s->names[i] = s->names[k];
+		s->keys[k] = key;
+		s->names[k] = name;
+	}
+}
+
+static int select_all(const struct resend *r, struct journal *j, struct selection *s, struct diag *d)
+{
+	if (journal_list(j, r->filter, r->to.ptr ? select_event : select_row, s, d) < 0)
+		return -1;
+	if (s->failed || !buf_ok(&s->text))
+		return diag_fail(d, DIAG_IO, "out of memory");
+	turn_round(s);
+	return 0;
+}
+
+static const char *reason(enum journal_reopened answer)
+{
+	switch (answer) {
+	case JOURNAL_BUSY:
+		return "is in processing: a pipeline has it until its lease ends";
+	case JOURNAL_ENDED_WELL:
+		return "is not failed: name a destination with -d to send it again";
+	case JOURNAL_EXPIRED:
+		return "its payload has expired";
+	case JOURNAL_GONE:
+		return "has been pruned meanwhile";
+	case JOURNAL_REOPENED:
+		break;
+	}
+	return NULL;
+}
+
+static void tell_refusals(const struct selection *s, size_t first, const enum journal_reopened *answers, size_t count,
+			  struct resend_result *result)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (answers[i] == JOURNAL_REOPENED)
+			continue;
+		result->refused++;
+		diag_error("%s: %s", s->text.data + s->names[first + i], reason(answers[i]));
+	}
+}
+
+static int send_all(const struct resend *r, const struct feed *f, const struct selection *s,
+		    struct resend_result *result, struct journal_batch *batch, struct diag *d)
+{
+	enum journal_reopened answers[JOURNAL_CLAIM_ROWS];
+	for (size_t next = 0, done; next < s->count && !result->fed.reader_gone && !(f->stop && *f->stop);
+	     next += done) {
+		size_t count = s->count - next < JOURNAL_CLAIM_ROWS ? s->count - next : JOURNAL_CLAIM_ROWS;
+		if (journal_reopen(f->journal, s->keys + next, count, r->to, clock_now(), batch, answers, &done, d) < 0)
+			return -1;
+		tell_refusals(s, next, answers, done, result);
+		if (feed_write(f, batch, &result->fed, d) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int resend_run(const struct resend *r, const struct feed *f, struct resend_result *result, struct diag *d)
+{
+	*result = (struct resend_result){0};
+	struct selection s = {.text = BUF_INIT};
+	struct journal_batch *batch = calloc(1, sizeof *batch);
+	int status = batch ? select_all(r, f->journal, &s, d) : diag_fail(d, DIAG_IO, "out of memory");
+	result->matched = (int64_t)s.count;
+	if (status == 0)
+		status = send_all(r, f, &s, result, batch, d);
+	if (batch)
+		buf_free(&batch->lines);
+	free(batch);
+	free(s.keys);
+	free(s.names);
+	buf_free(&s.text);
+	return status;
+}

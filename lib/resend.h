@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* resend: deliveries that somebody names, by id or by filter, go again. */
+#ifndef EVT_RESEND_H
+#define EVT_RESEND_H
+
+#include "feed.h"
+
+struct resend {
+	const struct journal_filter *filter; /* which */
+	struct slice to;                     /* a named destination, or SLICE_NONE: see journal_reopen */
+};
+
+struct resend_result {
+	int64_t matched;
+	int64_t refused; /* each has been told on standard error, with the reason */
+	struct feed_result fed;
+};
+
+/* Reopens, claims and writes them through `f`, the oldest first. 0, also when the reader went away; -1 with *d. */
+int resend_run(const struct resend *r, const struct feed *f, struct resend_result *result, struct diag *d);
+
+#endif

@@ -1,0 +1,73 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# What stands in share/examples works as it stands there.
+
+load ../lib
+
+examples=$EVT_ROOT/share/examples
+
+setup() {
+	evt_setup
+	cp -R "$examples"/{sources,destinations,maps} "$EVT_CONFIG"
+	write_secret hubspot.secret 3f6b5a1e9c2d47f08b1e
+	write_secret stripe.secret whsec_0123456789abcdef
+	write_secret crm.token token
+}
+
+@test "every example source is one that evt-receive takes" {
+	local file name
+	for file in "$examples"/sources/*.json; do
+		name=$(basename "$file" .json)
+		evt-receive -s "$name" </dev/null
+	done
+}
+
+@test "every example map is one that evt-transform takes" {
+	evt-transform --check
+}
+
+@test "every example destination is one that evt-deliver takes" {
+	local file name
+	for file in "$examples"/destinations/*.json; do
+		name=$(basename "$file" .json)
+		evt-deliver -d "$name" </dev/null
+	done
+}
+
+@test "the systemd units are well-formed" {
+	command -v systemd-analyze >/dev/null || skip 'no systemd-analyze'
+	run systemd-analyze verify "$examples"/systemd/*.{socket,timer,service}
+	# Whether the commands are installed on this machine is not the question.
+	[ "$(grep -vE 'is not executable|evt-[a-z]*\.service has a bad unit|Unit .* not found' <<<"$output")" = '' ]
+}
+
+@test "the crontab's pipeline for what is due sends it" {
+	start_destination
+	sed -i "s,https://archive.example.com,$DEST_URL," "$EVT_CONFIG/destinations/archive.json"
+	evt-receive -s orders <<<'{"id":7,"updated_at":"2026-11-23T06:00:00Z","total":19.90}' >/dev/null
+	bash -c "$(sed -n 's/^\* \* \* \* \* //p' "$examples/crontab")"
+	[ "$(requests '.method + " " + .path')" = '"PUT /events/7%2F2026-11-23T06%3A00%3A00Z"' ]
+	[ "$(requests .body)" = '"{\"id\":7,\"updated_at\":\"2026-11-23T06:00:00Z\",\"total\":19.90}"' ]
+}
+
+@test "behind the nginx of the example a request arrives, and its signature holds" {
+	command -v nginx >/dev/null || skip 'no nginx'
+	write_source signed <<<'{"verify": {"scheme": "github", "secret_file": "stripe.secret"}, "type": "const:push", "destinations": {}}'
+	start_receiver
+	local dir=$BATS_TEST_TMPDIR/nginx signature
+	mkdir -p "$dir"
+	cat >"$dir/nginx.conf" <<-END
+		daemon off; pid $dir/pid; error_log $dir/error.log;
+		events {}
+		http {
+			access_log off;
+			client_body_temp_path $dir/a; proxy_temp_path $dir/b; fastcgi_temp_path $dir/c; uwsgi_temp_path $dir/d; scgi_temp_path $dir/e;
+			server { listen unix:$dir/socket; $(sed "s/127.0.0.1:8080/127.0.0.1:$RECEIVE_PORT/" "$examples/nginx.conf") }
+		}
+	END
+	spawn nginx nginx -e "$dir/error.log" -c "$dir/nginx.conf" </dev/null >/dev/null
+	wait_until test -S "$dir/socket"
+	signature=$(printf '{"a":1.10}' | openssl dgst -sha256 -hmac whsec_0123456789abcdef -r | cut -d ' ' -f 1)
+	[ "$(curl -sS --unix-socket "$dir/socket" -o /dev/null -w '%{http_code}' -d '{"a":1.10}' -H 'Content-Type: application/json' \
+		-H "X-Hub-Signature-256: sha256=$signature" http://localhost/hooks/signed)" = 202 ]
+}

@@ -1,0 +1,128 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The recipes of README.md, taken from it and run: only the API's address and the port are others.
+
+load ../lib
+
+setup() {
+	evt_setup
+	unset EVT_CONFIG EVT_JOURNAL
+	export XDG_CONFIG_HOME=$HOME/.config XDG_STATE_HOME=$HOME/.local/state
+	# As a user's home: root's defaults lie elsewhere.
+	export EVT_CONFIG=$HOME/.config/evt EVT_JOURNAL=$HOME/.local/state/evt/journal.db
+	mkdir -p "${EVT_JOURNAL%/*}"
+	start_destination
+	run_recipe configure
+}
+
+# recipe NAME: its text in README.md, at this test's addresses.
+recipe() {
+	awk -v name="recipe=$1" '/^```/ { inside = !inside && $2 == name; next } inside' "$EVT_ROOT/README.md" |
+		sed -e "s,https://api\.example\.com,$DEST_URL,g" -e "s,localhost:8080,127.0.0.1:$RECEIVE_PORT,g"
+}
+
+run_recipe() {
+	local text
+	text=$(recipe "$1")
+	[ -n "$text" ] || return
+	bash -euo pipefail -c "$text" 3>&-
+}
+
+# The command of a crontab line.
+run_cron() {
+	local text
+	text=$(recipe "$1" | sed -n 's/^[0-9*]* [0-9*]* \* \* \* //p')
+	[ -n "$text" ] || return
+	bash -c "$text" 3>&-
+}
+
+send() {
+	RECEIVE_PORT=$RECEIVE_PORT run_recipe send | grep -q '^HTTP/1.1 202'
+}
+
+pipeline_is() {
+	[ "$(recipe live)" = 'evt-receive -l 8080 | evt-transform | evt-deliver' ]
+}
+
+@test "recipe: a webhook to an API, live" {
+	pipeline_is
+	start_pipeline
+	send
+	wait_until test -s "$DEST_LOG"
+	[ "$(requests '.method + " " + .path')" = '"POST /contacts"' ]
+	[ "$(requests .body)" = '"{\"email\":\"ann@example.com\",\"spent\":19.99,\"plan\":\"Pro\"}"' ]
+	[ "$(requests .headers.authorization)" = '"Bearer the-api-token"' ]
+}
+
+@test "recipe: retries from cron" {
+	destination_rules '[{"answers": [{"status": 503}]}]'
+	start_receiver
+	send
+	run_cron cron
+	[ "$(query 'select status, http_status from history')" = 'retrying|503' ]
+	destination_rules '[]'
+	query_due="select count(*) from history where status = 'delivered'"
+	sent_again() {
+		run_cron cron
+		[ "$(query "$query_due")" = 1 ]
+	}
+	wait_until sent_again
+}
+
+@test "recipe: a scheduled pull, twice, adds each change once" {
+	orders='{"orders":[{"id":"o1","updated_at":"2026-11-23T06:00:00Z","total":19.99},{"id":"o2","updated_at":"2026-11-23T07:00:00Z","total":5}]}'
+	destination_rules "[{\"method\": \"GET\", \"answers\": [{\"body\": $orders}]}]"
+	run_recipe pull
+	run_recipe pull
+	[ "$(requests 'select(.method == "PUT") | .path' | sort)" = $'"/orders/o1"\n"/orders/o2"' ]
+	[ "$(query "select count(*) from history where status = 'delivered'")" = 2 ]
+}
+
+@test "recipe: what happened, and status in a script" {
+	destination_rules '[{"answers": [{"status": 422, "body": {"message": "email is taken"}}]}]'
+	start_receiver
+	send
+	run_cron cron
+	run run_recipe status
+	[ "$status" -eq 0 ]
+	[[ "$output" == *'email is taken'*'failed|1' ]]
+	run run_recipe check
+	[ "$status" -eq 0 ]
+	[[ "$output" == *'crm: msg_'*'email is taken' ]]
+}
+
+@test "recipe: send again what failed" {
+	destination_rules '[{"answers": [{"status": 422}]}]'
+	start_receiver
+	send
+	run_cron cron
+	[ "$(query 'select status from history')" = failed ]
+	destination_rules '[]'
+	run_recipe again
+	[ "$(query 'select status from history')" = delivered ]
+}
+
+@test "recipe: a filter between two stages" {
+	start_receiver
+	RECEIVE_PORT=$RECEIVE_PORT bash -c "$(recipe send | sed 's/Ann@Example.com/ann@test.example/')" >/dev/null
+	run_recipe filter
+	[ "$(query 'select status, error from history')" = 'skipped|a test account' ]
+}
+
+@test "recipe: forget, each night" {
+	start_receiver
+	send
+	run_cron cron
+	stop "$RECEIVE_PID"
+	age_journal 31
+	run_cron prune
+	[ "$(query 'select count(*) from history')" = 0 ]
+}
+
+@test "the README names every source file" {
+	local file missing=
+	for file in "$EVT_ROOT"/lib/*.c "$EVT_ROOT"/cmd/*.c; do
+		grep -qF "\`${file#"$EVT_ROOT"/}\`" "$EVT_ROOT/README.md" || missing+=" ${file#"$EVT_ROOT"/}"
+	done
+	[ "$missing" = '' ] || { echo "not in README.md:$missing"; false; }
+}
