@@ -53,7 +53,8 @@ wait_until() {
 spawn() {
 	local name=$1
 	shift
-	"$@" 2>>"$BATS_TEST_TMPDIR/$name.err" 3>&- &
+	# Said again, because bash gives a command in the background /dev/null.
+	"$@" <&0 2>>"$BATS_TEST_TMPDIR/$name.err" 3>&- &
 	PID=$!
 	BACKGROUND+=("$PID")
 }
@@ -65,12 +66,12 @@ is_gone() {
 # stop PID [SIGNAL]: ends one of our processes and waits for it; with kill -9 if it must be. Its status is $STATUS.
 stop() {
 	local tries
-	kill "-${2:-TERM}" "$1" 2>/dev/null
+	kill "-${2:-TERM}" "$1" 2>/dev/null || true
 	for ((tries = 0; tries < 500; tries++)); do
 		is_gone "$1" && break
 		sleep 0.02
 	done
-	kill -9 "$1" 2>/dev/null
+	kill -9 "$1" 2>/dev/null || true
 	STATUS=0
 	wait "$1" 2>/dev/null || STATUS=$?
 }

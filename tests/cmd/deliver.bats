@@ -1,0 +1,418 @@
+#!/usr/bin/env bats
+# evt-deliver: what is sent, what is recorded, and what is not sent at all.
+# SPDX-License-Identifier: MIT
+
+load ../lib
+
+# line ID [MEMBERS]: an event line for the destination crm, unknown to the journal.
+line() {
+	printf '{"specversion":"1.0","id":"%s","source":"shop","type":"contact.created",%s"evtdestination":"crm"%s}\n' \
+		"$1" "${3:-}" "${2:+,$2}"
+}
+
+# crm [MEMBERS]: the destination crm is the scripted one.
+crm() {
+	write_destination crm <<<"{\"url\": \"$DEST_URL/contacts\", \"record\": \"/id\"${1:+, $1}}"
+}
+
+# deliver ARGUMENTS...: evt-deliver on the standard input; its messages are in deliver.err as well as in $output.
+deliver() {
+	run bash -c 'set -o pipefail; evt-deliver "$@" 2> >(tee "$0" >&2)' "$BATS_TEST_TMPDIR/deliver.err" "$@"
+}
+
+history_of() { # ID COLUMNS
+	query "select $2 from history where id = '$1'"
+}
+
+# Whatever waits for a retry or a lease is due now.
+make_due() {
+	sqlite3 "$EVT_JOURNAL" 'update delivery set due_at = 1 where due_at is not null'
+}
+
+@test "a line that the journal does not know is accepted, sent and delivered" {
+	start_destination
+	crm
+	deliver <<<"$(line e1 '"data":{"a":1}')"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	[ "$(history_of e1 'status, attempts, http_status, destination_record')" = 'delivered|1|201|rec_1' ]
+}
+
+@test "the body is the data's own text, to the last digit" {
+	start_destination
+	crm
+	local data='{"price": 19.99, "big": 12345678901234567890, "t": "1.10 \u0000 \u00e4 ä", "e": 1E+2, "z":[ ]}'
+	deliver <<<"$(line e1 "\"data\":$data")"
+	[ "$status" -eq 0 ]
+	[ "$(jq -r .body "$DEST_LOG")" = "$data" ]
+	[ "$(requests '.headers["content-type"]')" = '"application/json"' ]
+}
+
+@test "bytes are sent decoded, with their own content type, and no data as no body" {
+	start_destination
+	crm
+	{
+		line e1 '"data_base64":"AAH/"' '"datacontenttype":"image/png",'
+		line e2
+	} >"$BATS_TEST_TMPDIR/lines"
+	deliver <"$BATS_TEST_TMPDIR/lines"
+	[ "$status" -eq 0 ]
+	[ "$(requests 'select(.body_base64) | [.body_base64, .headers["content-type"]]')" = '["AAH/","image/png"]' ]
+	[ "$(requests 'select(.body == "") | .headers | [.["content-type"], .["content-length"]]')" = '[null,"0"]' ]
+}
+
+@test "503 is tried again with the same key, and delivered" {
+	start_destination -r '[{"answers": [{"status": 503}, {}]}]'
+	crm '"retry": {"schedule": ["1ms"]}'
+	deliver <<<"$(line e1 '"data":{"a":1}')"
+	[ "$status" -eq 0 ]
+	[ "$(history_of e1 'status, attempts, error')" = 'retrying|1|HTTP 503 Service Unavailable' ]
+	make_due
+	evt-retry | evt-deliver
+	[ "$(history_of e1 'status, attempts, http_status, error is null')" = 'delivered|2|201|1' ]
+	[ "$(requests '.headers["idempotency-key"]' | sort -u | wc -l)" -eq 1 ]
+	[ "$(requests .body)" = $'"{\\"a\\":1}"\n"{\\"a\\":1}"' ]
+}
+
+@test "the idempotency key is a hash of source, id and destination" {
+	start_destination
+	crm
+	deliver <<<"$(line e1 '"data":1')"
+	[ "$(requests '.headers["idempotency-key"]')" = "\"$(printf 'shop\0e1\0crm' | sha256sum | cut -c1-32)\"" ]
+}
+
+@test "422 is final, and keeps the destination's own words" {
+	start_destination -r '[{"answers": [{"status": 422, "headers": {"Content-Type": "application/problem+json"},
+		"body": {"title": "Invalid contact", "detail": "email is not valid"}}]}]'
+	crm
+	deliver -p <<<"$(line e1 '"data":1')"
+	[ "$status" -eq 0 ]
+	[ "$(history_of e1 'status, attempts, error')" = 'failed|1|422: Invalid contact: email is not valid' ]
+	[ "$output" = '{"id":"e1","source":"shop","destination":"crm","status":"failed","attempt":1,"http_status":422,"destination_record":null,"error":"422: Invalid contact: email is not valid"}' ]
+}
+
+@test "Retry-After is honoured, and attempts are used up in the end" {
+	start_destination -r '[{"answers": [{"status": 429, "headers": {"Retry-After": "3600"}}]}]'
+	crm '"retry": {"schedule": ["1s"]}'
+	deliver <<<"$(line e1 '"data":1')"
+	[ "$(query "select status, (julianday(next_attempt_at) - julianday(updated_at)) * 86400 between 3590 and 3610 from history")" = 'retrying|1' ]
+	make_due
+	evt-retry | evt-deliver
+	[ "$(history_of e1 'status, attempts')" = 'failed|2' ]
+}
+
+@test "no answer in time, no answer at all, and no connection are told apart and tried again" {
+	start_destination -r '[{"body": "slow", "answers": [{"delay_ms": 5000}]}, {"body": "cut", "answers": [{"close": true}]}]'
+	crm '"timeout": "300ms"'
+	write_destination nobody <<<'{"url": "http://127.0.0.1:1/"}'
+	{
+		line slow '"data":"slow"'
+		line cut '"data":"cut"'
+		line refused '"data":1' | sed 's/crm/nobody/'
+	} >"$BATS_TEST_TMPDIR/lines"
+	deliver <"$BATS_TEST_TMPDIR/lines"
+	[ "$status" -eq 0 ]
+	[ "$(history_of slow 'status, error')" = "retrying|no answer from 127.0.0.1:$DEST_PORT within 300 ms" ]
+	[[ "$(history_of cut 'status, error')" == "retrying|the connection broke before an answer came from 127.0.0.1:$DEST_PORT"* ]]
+	[ "$(history_of refused 'status, error')" = 'retrying|no connection to 127.0.0.1:1: Connection refused' ]
+	[ "$(query 'select group_concat(code) from (select code from delivery order by code)')" = 'connect,reset,timeout-response' ]
+}
+
+@test "a name that does not resolve is tried again" {
+	write_destination crm <<<'{"url": "http://name.invalid/", "plain_http": true}'
+	deliver <<<"$(line e1 '"data":1')"
+	[ "$status" -eq 0 ]
+	[ "$(history_of e1 'status, error')" = 'retrying|the name of name.invalid could not be resolved' ]
+}
+
+@test "with \"ambiguous\": \"fail\" an unanswered request is not sent again" {
+	start_destination -r '[{"answers": [{"close": true}]}]'
+	crm '"ambiguous": "fail"'
+	deliver <<<"$(line e1 '"data":1')"
+	[ "$status" -eq 0 ]
+	[ "$(history_of e1 'status, attempts')" = 'failed|1' ]
+	[ "$(requests .status)" = 0 ]
+}
+
+@test "a redirect is not followed" {
+	start_destination -r '[{"path": "/contacts", "answers": [{"status": 302, "headers": {"Location": "/else"}}]}]'
+	crm
+	deliver <<<"$(line e1 '"data":1')"
+	[ "$(history_of e1 'status, error')" = 'failed|302: redirects are not followed: /else' ]
+	[ "$(requests .path)" = '"/contacts"' ]
+}
+
+@test "an answer larger than is kept is an answer all the same" {
+	local big
+	big=$(head -c 200000 /dev/zero | tr '\0' x)
+	printf '[{"answers": [{"status": 200, "body": "%s"}]}]' "$big" >"$BATS_TEST_TMPDIR/rules"
+	start_destination -r "$BATS_TEST_TMPDIR/rules"
+	crm
+	deliver <<<"$(line e1 '"data":1')"
+	[ "$(history_of e1 status)" = delivered ]
+	[ "$(query 'select length(body) from answer')" -eq 65536 ]
+}
+
+@test "a record's number is kept digit for digit, and may stand in a header" {
+	start_destination -r '[{"path": "/contacts", "answers": [{"status": 200, "body": "{\"id\": 12345678901234567890}"}]},
+		{"path": "/things", "answers": [{"status": 201, "headers": {"Location": "/things/7"}}]}]'
+	crm
+	write_destination things <<<"{\"url\": \"$DEST_URL/things\", \"record\": \"header:location\"}"
+	{
+		line e1 '"data":1'
+		line e2 '"data":1' | sed 's/crm/things/'
+	} >"$BATS_TEST_TMPDIR/lines"
+	deliver <"$BATS_TEST_TMPDIR/lines"
+	[ "$(history_of e1 destination_record)" = 12345678901234567890 ]
+	[ "$(history_of e2 destination_record)" = /things/7 ]
+}
+
+@test "once the subject's record is known, it is updated, one after the other" {
+	start_destination -r '[{"method": "POST", "answers": [{"delay_ms": 100, "status": 201, "body": {"id": "a/1"}}]},
+		{"method": "PATCH", "answers": [{"status": 204}]}]'
+	crm "\"update\": {\"url\": \"$DEST_URL/contacts/{record}?type={type}\"}"
+	{
+		line e1 '"data":1' '"subject":"c/1",'
+		line e2 '"data":2' '"subject":"c/1",'
+		line e3 '"data":3' '"subject":"c/2",'
+	} >"$BATS_TEST_TMPDIR/lines"
+	deliver <"$BATS_TEST_TMPDIR/lines"
+	[ "$status" -eq 0 ]
+	[ "$(requests 'select(.body != "3") | [.method, .path, .body]')" = '["POST","/contacts","1"]
+["PATCH","/contacts/a%2F1?type=contact.created","2"]' ]
+	[ "$(history_of e2 'status, destination_record')" = 'delivered|a/1' ]
+}
+
+@test "an address that needs what the event lacks fails, and sends nothing" {
+	start_destination
+	write_destination crm <<<"{\"url\": \"$DEST_URL/{subject}\"}"
+	deliver <<<"$(line e1 '"data":1')"
+	[ "$status" -eq 0 ]
+	[ "$(history_of e1 'status, error')" = 'failed|the URL needs {subject}, which the event does not have' ]
+	[ -z "$(requests)" ]
+}
+
+@test "secrets are sent, and show nowhere else" {
+	start_destination -r '[{"answers": [{"status": 401}]}]'
+	write_secret crm.token t0p-s3cret
+	crm '"auth": {"scheme": "bearer", "token_file": "crm.token"}, "headers": {"X-Team": "ops", "User-Agent": "x/1"}'
+	write_destination basic <<<"{\"url\": \"$DEST_URL/\", \"auth\": {\"scheme\": \"basic\", \"user\": \"u\", \"password_file\": \"crm.token\"}}"
+	write_destination header <<<"{\"url\": \"$DEST_URL/\", \"auth\": {\"scheme\": \"header\", \"name\": \"X-Key\", \"value_file\": \"crm.token\"}}"
+	{
+		line e1 '"data":1'
+		line e2 '"data":1' | sed 's/crm/basic/'
+		line e3 '"data":1' | sed 's/crm/header/'
+	} >"$BATS_TEST_TMPDIR/lines"
+	deliver -v -p <"$BATS_TEST_TMPDIR/lines"
+	[ "$status" -eq 0 ]
+	[ "$(requests '.headers | [.authorization, .["x-key"], .["x-team"]]' | sort)" = "$(sort <<-EOF
+		["Basic $(printf u:t0p-s3cret | base64)",null,null]
+		["Bearer t0p-s3cret",null,"ops"]
+		[null,"t0p-s3cret",null]
+	EOF
+	)" ]
+	[ "$(requests '.headers["user-agent"]' | sort -u | head -n 1)" = "\"evt/$(evt-deliver -V | sed 's/.* //')\"" ]
+	[[ $output != *t0p-s3cret* ]]
+	! grep -aq t0p-s3cret "$EVT_JOURNAL" "$EVT_JOURNAL-wal"
+	[ "$(history_of e1 status)" = retrying ]
+}
+
+@test "a duplicate line is refused and named, exit 1" {
+	start_destination
+	crm
+	line e1 '"data":1' | evt-deliver
+	deliver <<<"$(line e1 '"data":1')"
+	[ "$status" -eq 1 ]
+	[[ $output == *'crm: e1 of shop: not sent: a duplicate'* ]]
+	[ "$(requests | wc -l)" -eq 1 ]
+}
+
+@test "a claim is used once, and an old one not at all" {
+	start_destination
+	crm
+	line e1 '"data":1' | evt-deliver
+	deliver <<<"$(line e1 '"data":1,"evtclaim":1')"
+	[ "$status" -eq 1 ]
+	[[ $output == *'crm: e1 of shop: not sent: '* ]]
+	[ "$(requests | wc -l)" -eq 1 ]
+}
+
+@test "a claim of another journal is accepted here" {
+	start_destination
+	crm
+	deliver <<<"$(line e1 '"data":1,"evtclaim":77')"
+	[ "$status" -eq 0 ]
+	[ "$(history_of e1 'status, attempts')" = 'delivered|1' ]
+}
+
+@test "a line that carries its own end is recorded, and not sent" {
+	start_destination
+	crm
+	{
+		line e1 '"data":1,"evtskip":"a test account"'
+		line e2 '"data":1,"evterror":"no such product"'
+		line e3 '"data":1,"evterror":"x","evtclaim":9'
+	} >"$BATS_TEST_TMPDIR/lines"
+	deliver -p <"$BATS_TEST_TMPDIR/lines"
+	[ "$status" -eq 0 ]
+	[ "$(history_of e1 'status, attempts, error')" = 'skipped|0|a test account' ]
+	[ "$(history_of e2 'status, attempts, error')" = 'failed|0|no such product' ]
+	[ "$(history_of e3 status)" = failed ]
+	[ -z "$(requests)" ]
+	[ "$(jq -r '[.id, .status, .attempt, .error] | @tsv' <<<"${lines[0]}")" = $'e1\tskipped\t0\ta test account' ]
+}
+
+@test "lines that are no events are named, the others delivered, exit 1" {
+	start_destination
+	crm
+	{
+		echo 'no json'
+		line e1 '"data":1'
+		line e2 '"data":1' | sed 's/,"evtdestination":"crm"//'
+		line e3 '"data":1' | head -c 60
+	} >"$BATS_TEST_TMPDIR/lines"
+	deliver <"$BATS_TEST_TMPDIR/lines"
+	[ "$status" -eq 1 ]
+	[[ $output == *'evt-deliver: line 1: not JSON'* ]]
+	[[ $output == *"evt-deliver: line 3: attribute 'evtdestination' is missing"* ]]
+	[[ $output == *'evt-deliver: line 4: not JSON'* ]]
+	[ "$(query 'select group_concat(id) from history')" = e1 ]
+}
+
+@test "-d selects lines and leaves the others alone" {
+	start_destination
+	crm
+	{
+		line e1 '"data":1'
+		line e2 '"data":1' | sed 's/crm/warehouse/'
+	} >"$BATS_TEST_TMPDIR/lines"
+	deliver -d crm <"$BATS_TEST_TMPDIR/lines"
+	[ "$status" -eq 1 ]
+	[[ $output == *'1 for other destinations passed over'* ]]
+	[ "$(query 'select group_concat(id) from history')" = e1 ]
+}
+
+@test "without its destination's file a line goes back, others are delivered, exit 78" {
+	start_destination
+	crm
+	write_destination broken <<<'{"url": "https://h", "urll": 1}'
+	{
+		line e1 '"data":1' | sed 's/crm/missing/'
+		line e2 '"data":1' | sed 's/crm/missing/'
+		line e3 '"data":1' | sed 's/crm/broken/'
+		line e4 '"data":1'
+	} >"$BATS_TEST_TMPDIR/lines"
+	deliver <"$BATS_TEST_TMPDIR/lines"
+	[ "$status" -eq 78 ]
+	[ "$(grep -c 'destinations/missing.json' <<<"$output")" -eq 1 ]
+	[[ $output == *'broken.json: /urll: unknown key'* ]]
+	[ "$(query 'select group_concat(status) from (select status from history order by id)')" = received,received,received,delivered ]
+}
+
+@test "kill -9 in flight: the same request comes again when the lease ends" {
+	start_destination -r '[{"answers": [{"delay_ms": 1000}, {}]}]'
+	crm
+	line e1 '"data":1' >"$BATS_TEST_TMPDIR/lines"
+	spawn deliver evt-deliver <"$BATS_TEST_TMPDIR/lines"
+	wait_until is_started
+	stop "$PID" KILL
+	[ "$(history_of e1 'status, attempts')" = 'processing|1' ]
+	make_due
+	evt-retry | evt-deliver
+	[ "$(history_of e1 'status, attempts')" = 'delivered|2' ]
+	wait_until two_requests
+	[ "$(requests '.headers["idempotency-key"]' | sort -u | wc -l)" -eq 1 ]
+}
+
+is_started() {
+	[ "$(query 'select count(*) from delivery where started_at is not null')" -ge "${1:-1}" ]
+}
+
+two_requests() {
+	[ "$(requests | wc -l)" -eq 2 ]
+}
+
+@test "SIGTERM lets what is under way finish and gives the rest back" {
+	start_destination -r '[{"answers": [{"delay_ms": 300}]}]'
+	crm '"concurrency": 2'
+	mkfifo "$BATS_TEST_TMPDIR/in"
+	exec 8<>"$BATS_TEST_TMPDIR/in"
+	spawn deliver evt-deliver <"$BATS_TEST_TMPDIR/in" >/dev/null
+	for id in e1 e2 e3 e4 e5; do
+		line $id '"data":1'
+	done >&8
+	wait_until is_started 2
+	stop "$PID" TERM
+	[ "$STATUS" -eq 0 ]
+	exec 8>&-
+	[ "$(query 'select status, count(*) from history group by 1')" = $'delivered|2\nreceived|3' ]
+	[ "$(query 'select sum(attempts) from history')" -eq 2 ]
+}
+
+@test "a second SIGTERM ends at once and says what is left open" {
+	start_destination -r '[{"answers": [{"delay_ms": 20000}]}]'
+	crm
+	line e1 '"data":1' >"$BATS_TEST_TMPDIR/lines"
+	spawn deliver evt-deliver <"$BATS_TEST_TMPDIR/lines" >/dev/null
+	wait_until is_started
+	kill "$PID"
+	wait_until grep -q stopping "$BATS_TEST_TMPDIR/deliver.err"
+	stop "$PID" TERM
+	[ "$STATUS" -eq 75 ]
+	grep -q '1 sent without a recorded outcome' "$BATS_TEST_TMPDIR/deliver.err"
+}
+
+@test "what the breaker holds goes back to the journal, and the run ends well" {
+	start_destination -r '[{"answers": [{"status": 500}]}]'
+	crm '"concurrency": 1'
+	for i in {1..30}; do
+		line "e$i" '"data":1'
+	done >"$BATS_TEST_TMPDIR/lines"
+	deliver <"$BATS_TEST_TMPDIR/lines"
+	[ "$status" -eq 0 ]
+	[[ $output == *'crm: 20 back to the journal, unsent: the destination is failing'* ]]
+	[ "$(query 'select status, count(*), sum(attempts) from history group by 1')" = $'received|20|0\nretrying|10|10' ]
+}
+
+@test "a rate is kept, and a slow destination does not hold up another" {
+	start_destination
+	crm '"rate": "1/h"'
+	write_destination quick <<<"{\"url\": \"$DEST_URL/quick\"}"
+	{
+		line e1 '"data":1'
+		line e2 '"data":1'
+		line e3 '"data":1'
+		line q1 '"data":1' | sed 's/crm/quick/'
+	} >"$BATS_TEST_TMPDIR/lines"
+	deliver <"$BATS_TEST_TMPDIR/lines"
+	[ "$status" -eq 0 ]
+	[[ $output == *'crm: '*' back to the journal, unsent: its rate'* ]]
+	[ "$(history_of q1 status)" = delivered ]
+	[ "$(requests 'select(.path == "/contacts")' | wc -l)" -le 2 ]
+}
+
+@test "a lone line does not wait for others" {
+	start_destination
+	crm
+	mkfifo "$BATS_TEST_TMPDIR/in"
+	exec 8<>"$BATS_TEST_TMPDIR/in"
+	spawn deliver evt-deliver -p <"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/printed"
+	line e1 '"data":1' >&8
+	wait_until has_status e1 delivered
+	wait_until grep -q '"id":"e1"' "$BATS_TEST_TMPDIR/printed"
+	line e2 '"data":1' >&8
+	wait_until has_status e2 delivered
+	exec 8>&-
+}
+
+@test "usage: 64; help and version: 0" {
+	run evt-deliver --nonsense
+	[ "$status" -eq 64 ]
+	run evt-deliver operand
+	[ "$status" -eq 64 ]
+	run evt-deliver --help
+	[ "$status" -eq 0 ]
+	[[ $output == 'usage: evt-deliver'* ]]
+	run evt-deliver --version
+	[ "$status" -eq 0 ]
+}
