@@ -1,0 +1,193 @@
+#!/usr/bin/env bats
+# evt-retry: what is due, what is named, what is refused.
+
+load ../lib
+
+setup() {
+	evt_setup
+	write_source orders <<'EOF'
+{"verify": {"scheme": "none"}, "id": "/id", "type": "/type", "subject": "/customer", "destinations": {"crm": ["order.*"], "log": ["log.*"]}}
+EOF
+	write_destination crm <<'EOF'
+{"url": "http://127.0.0.1:9/orders", "record": "/id", "retry": {"schedule": ["1h"]}}
+EOF
+}
+
+# accept ID...: into the journal, as orders; nobody claims them.
+accept() {
+	local id
+	for id; do
+		printf '{"id":"%s","type":"order.paid","customer":"c/1","amount":19.99}\n' "$id"
+	done | evt-receive -q -s orders >/dev/null 2>&1 9>&1
+}
+
+lines() {
+	jq -c '[.id, .evtdestination, .evtattempt, .evtclaim]'
+}
+
+# Ends a delivery as failed, as a filter would.
+fail() {
+	evt-retry | jq -c --arg id "$1" 'if .id == $id then .evterror = "made up" else . end' | evt-deliver -q || true
+}
+
+@test "with nothing due it prints nothing and is content" {
+	accept o1
+	evt-retry >/dev/null
+	run evt-retry
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+}
+
+@test "a missing journal is exit 66" {
+	run evt-retry
+	[ "$status" -eq 66 ]
+	[[ $output == *"evt-retry: journal $EVT_JOURNAL: No such file"* ]]
+}
+
+@test "what is due is claimed once, in the order it came" {
+	accept o1 o2 o3
+	run bash -c 'evt-retry | jq -r .id | tr "\n" " "'
+	[ "$output" = "o1 o2 o3 " ]
+	[ "$(status_of o2)" = processing ]
+	run evt-retry
+	[ -z "$output" ]
+}
+
+@test "a line holds the number that arrived" {
+	accept o1
+	evt-retry >"$BATS_TEST_TMPDIR/lines"
+	grep -q '"amount":19.99}' "$BATS_TEST_TMPDIR/lines"
+}
+
+@test "--limit bounds the lines" {
+	accept o1 o2 o3
+	[ "$(evt-retry --limit 2 | wc -l)" -eq 2 ]
+	[ "$(evt-retry | wc -l)" -eq 1 ]
+}
+
+@test "-d claims for one destination alone; one without a file is refused" {
+	accept o1
+	printf '{"id":"l1","type":"log.line"}\n' | evt-receive -q -s orders >/dev/null
+	write_destination log <<<'{"url": "http://127.0.0.1:9/log"}'
+	run bash -c 'evt-retry -d log | jq -r .id'
+	[ "$output" = l1 ]
+	run evt-retry -d nowhere
+	[ "$status" -eq 78 ]
+	[[ $output == *nowhere* ]]
+}
+
+@test "deliveries to a destination without a file stay, and are reported" {
+	printf '{"id":"l1","type":"log.line"}\n' | evt-receive -q -s orders >/dev/null
+	accept o1
+	run --separate-stderr evt-retry
+	[ "$status" -eq 78 ]
+	[ "$(lines <<<"$output")" = '["o1","crm",1,1]' ]
+	[[ $stderr == *"log: 1 deliveries wait for it, but it has no usable file"* ]]
+	[ "$(status_of l1)" = received ]
+}
+
+@test "a reader that goes away gives the claims back" {
+	for i in $(seq 2000); do printf '{"id":"o%d","type":"order.paid","pad":"%0200d"}\n' "$i" 0; done | evt-receive -q -s orders >/dev/null
+	evt-retry | head -n 1 >/dev/null
+	[ "$(query "select count(*) from history where status = 'processing'")" -eq 0 ]
+	[ "$(evt-retry | wc -l)" -eq 2000 ]
+}
+
+@test "by id: a failed one goes again, with its schedule begun anew" {
+	accept o1 o2
+	fail o1
+	[ "$(status_of o1)" = failed ]
+	run bash -c 'evt-retry o1 | jq -c "[.id,.evtattempt]"'
+	[ "$output" = '["o1",1]' ]
+	[ "$(status_of o1)" = processing ]
+}
+
+@test "by id: one in processing is refused, one that nobody knows too" {
+	accept o1
+	evt-retry >/dev/null
+	run evt-retry o1
+	[ "$status" -eq 1 ]
+	[[ $output == *"o1 (crm): is in processing"* ]]
+	run evt-retry o9
+	[ "$status" -eq 1 ]
+	[[ $output == *"nothing matches"* ]]
+}
+
+@test "by id: a delivered one goes again only to a named destination" {
+	start_destination
+	write_destination crm <<<'{"url": "'"$DEST_URL"'/orders", "record": "/id"}'
+	accept o1
+	evt-retry | evt-deliver
+	[ "$(status_of o1)" = delivered ]
+	run evt-retry o1
+	[ "$status" -eq 1 ]
+	[[ $output == *"o1 (crm): is not failed: name a destination"* ]]
+	evt-retry -d crm o1 | evt-deliver
+	[ "$(requests .path | wc -l)" -eq 2 ]
+	[ "$(query "select attempts from history where id = 'o1'")" -eq 2 ]
+}
+
+@test "by id: a skipped one goes to the destination that is named" {
+	printf '{"id":"x1","type":"other.thing"}\n' | evt-receive -q -s orders >/dev/null
+	[ "$(status_of x1)" = skipped ]
+	run evt-retry x1
+	[ "$status" -eq 1 ]
+	run bash -c 'evt-retry -d crm x1 | jq -r .evtdestination'
+	[ "$output" = crm ]
+	[ "$(query "select count(*) from history")" -eq 1 ]
+}
+
+@test "by id: an expired payload is refused" {
+	accept o1
+	fail o1
+	sqlite3 "$EVT_JOURNAL" 'delete from payload'
+	run evt-retry o1
+	[ "$status" -eq 1 ]
+	[[ $output == *"o1 (crm): its payload has expired"* ]]
+	[ "$(status_of o1)" = failed ]
+}
+
+@test "--failed with filters takes the failed ones that match, and no others" {
+	accept o1 o2 o3
+	evt-retry | jq -c 'if .id == "o1" then .evterror = "no email" elif .id == "o2" then .evterror = "too long" else .evtskip = "a test" end' |
+		evt-deliver -q || true
+	run bash -c 'evt-retry --failed --error EMAIL | jq -r .id'
+	[ "$output" = o1 ]
+	run bash -c 'evt-retry --failed | jq -r .id'
+	[ "$output" = o2 ]
+	run evt-retry --failed --since 1h --type 'contact.*'
+	[ "$status" -eq 1 ]
+}
+
+@test "--dry-run prints the plan and changes nothing" {
+	accept o1 o2
+	run evt-retry --dry-run
+	[ "$status" -eq 0 ]
+	[[ $output == $'2\tcrm\treceived\torder.paid\t'*$'\t0\t-' ]]
+	[ "$(status_of o1)" = received ]
+	fail o1
+	run evt-retry -n --failed
+	[[ $output == $'1\tcrm\tfailed\torder.paid\t'*$'\t0\tmade up' ]]
+	[ "$(status_of o1)" = failed ]
+	run evt-retry -n --failed --type none
+	[ "$status" -eq 1 ]
+}
+
+@test "-f hands out what comes within moments, and ends on SIGTERM" {
+	accept o0
+	spawn retry evt-retry -f </dev/null >"$BATS_TEST_TMPDIR/lines"
+	wait_until grep -q '"id":"o0"' "$BATS_TEST_TMPDIR/lines"
+	accept o1
+	wait_until grep -q '"id":"o1"' "$BATS_TEST_TMPDIR/lines"
+	stop "$PID"
+	[ "$STATUS" -eq 0 ]
+}
+
+@test "what means nothing together is refused" {
+	for words in "--failed o1" "-f o1" "-f --failed" "--since 1h" "--status failed --failed" "--no-such"; do
+		# shellcheck disable=SC2086 # words on purpose
+		run evt-retry $words
+		[ "$status" -eq 64 ]
+		[[ $output == "evt-retry: "* ]]
+	done
+}
