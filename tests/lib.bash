@@ -181,6 +181,7 @@ has_status() {
 }
 
 # deliver_due [OPTIONS of evt-retry]: the pipeline as cron runs it, once. Its messages are in cron.err.
+# shellcheck disable=SC2119,SC2120 # its arguments are optional
 deliver_due() {
 	evt-retry "$@" 2>>"$BATS_TEST_TMPDIR/cron.err" 3>&- |
 		evt-transform 2>>"$BATS_TEST_TMPDIR/cron.err" 3>&- |
@@ -188,6 +189,7 @@ deliver_due() {
 }
 
 # ends_as ID STATUS: for wait_until; runs the pipeline until it is so.
+# shellcheck disable=SC2119
 ends_as() {
 	has_status "$1" "$2" || { deliver_due || :; has_status "$1" "$2"; }
 }
