@@ -58,6 +58,14 @@ static void fail(struct db *db, int result, const char *sql)
 		  ours ? " in: " : "", ours ? sql : "");
 }
 
+void db_note(struct db *db, enum diag_code code, const char *why)
+{
+	if (db->failed)
+		return;
+	db->failed = true;
+	diag_fail(&db->failure, code, "journal %s: %s", db->path, why);
+}
+
 int db_open(struct db *db, const char *path, int flags, struct diag *d)
 {
 	*db = (struct db){.path = strdup(path)};

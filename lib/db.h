@@ -33,6 +33,9 @@ void db_close(struct db *db);
 /* -1 with the first failure since the last call in *d, which is thereby forgotten; 0 when there was none. */
 int db_failed(struct db *db, struct diag *d);
 
+/* Notes a failure that is not SQLite's. */
+void db_note(struct db *db, enum diag_code code, const char *why);
+
 void db_script(struct db *db, const char *sql); /* one or more statements without parameters or rows */
 
 /* The statement of a string constant: prepared once, found again by the constant's address, reset and without bindings. Borrowed. */

@@ -19,12 +19,21 @@ size_t digest_size(enum digest_algorithm algorithm)
 	return algorithms[algorithm].size;
 }
 
-int digest_hash(enum digest_algorithm algorithm, struct slice text, unsigned char out[DIGEST_MOST])
+/* Implementations are fetched once: finding one costs more than hashing a kilobyte. */
+static EVP_MD *implementation(enum digest_algorithm algorithm)
 {
-	return EVP_Q_digest(NULL, algorithms[algorithm].name, NULL, text.ptr, text.len, out, NULL) == 1 ? 0 : -1;
+	static EVP_MD *fetched[sizeof algorithms / sizeof algorithms[0]];
+	if (!fetched[algorithm])
+		fetched[algorithm] = EVP_MD_fetch(NULL, algorithms[algorithm].name, NULL);
+	return fetched[algorithm];
 }
 
-/* Fetched once: finding an implementation costs more than hashing a kilobyte. */
+int digest_hash(enum digest_algorithm algorithm, struct slice text, unsigned char out[DIGEST_MOST])
+{
+	EVP_MD *md = implementation(algorithm);
+	return md && EVP_Digest(text.ptr, text.len, out, NULL, md, NULL) == 1 ? 0 : -1;
+}
+
 static EVP_MAC *hmac(void)
 {
 	static EVP_MAC *fetched;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* How events come into the journal. */
-#include <openssl/sha.h>
-
+#include "digest.h"
 #include "journal_internal.h"
 
+enum { DIGEST_SIZE = 32 };
+
 /* The first 64 bits of SHA-256. */
-static int64_t hash(const void *text, size_t len)
+static int64_t hash(struct slice text)
 {
-	unsigned char digest[SHA256_DIGEST_LENGTH];
-	SHA256(text, len, digest);
+	unsigned char digest[DIGEST_MOST] = {0};
+	digest_hash(DIGEST_SHA256, text, digest);
 	int64_t key;
 	memcpy(&key, digest, sizeof key);
 	return key;
@@ -16,7 +17,7 @@ static int64_t hash(const void *text, size_t len)
 
 int64_t journal_event_key(struct slice id)
 {
-	return hash(id.ptr, id.len);
+	return hash(id);
 }
 
 /* Over source and subject, with a NUL between them, which neither can hold. Both are within EVENT_NAME_LIMIT. */
@@ -26,7 +27,7 @@ static int64_t subject_key(struct slice source, struct slice subject)
 	memcpy(text, source.ptr, source.len);
 	text[source.len] = '\0';
 	memcpy(text + source.len + 1, subject.ptr, subject.len);
-	return hash(text, source.len + 1 + subject.len);
+	return hash((struct slice){text, source.len + 1 + subject.len});
 }
 
 static void insert_delivery(struct journal *j, int64_t event, int64_t destination, struct slice source,
@@ -70,7 +71,7 @@ static struct known find(struct journal *j, struct slice source, struct slice id
 	db_set_text(q, ":source", source);
 	db_set_text(q, ":id", id);
 	if (digest)
-		db_set_blob(q, ":digest", (struct slice){(const char *)digest, SHA256_DIGEST_LENGTH});
+		db_set_blob(q, ":digest", (struct slice){(const char *)digest, DIGEST_SIZE});
 	if (db_row(q))
 		known = (struct known){db_int(q, 0), db_int(q, 1)};
 	db_done(q);
@@ -99,7 +100,7 @@ static int64_t insert_event(struct journal *j, const struct event *e, const unsi
 	db_set_text(q, ":extra", e->extra);
 	db_set_int(q, ":body", e->body);
 	db_set_int(q, ":size", (int64_t)e->data.len);
-	db_set_blob(q, ":digest", (struct slice){(const char *)digest, SHA256_DIGEST_LENGTH});
+	db_set_blob(q, ":digest", (struct slice){(const char *)digest, DIGEST_SIZE});
 	db_run(q);
 	int64_t event = sqlite3_last_insert_rowid(j->db.sqlite);
 	q = db_query(&j->db, "INSERT INTO payload VALUES (:event, :data)");
@@ -131,16 +132,17 @@ static void count_conflict(struct journal *j, int64_t event)
 	db_run(q);
 }
 
-static void digest_payload(const struct event *e, unsigned char digest[SHA256_DIGEST_LENGTH])
+static void digest_payload(struct journal *j, const struct event *e, unsigned char digest[DIGEST_MOST])
 {
-	SHA256((const unsigned char *)(e->data.ptr ? e->data.ptr : ""), e->data.len, digest);
+	if (digest_hash(DIGEST_SHA256, e->data.ptr ? e->data : SLICE(""), digest) < 0)
+		db_note(&j->db, DIAG_UNAVAILABLE, "libcrypto gives no SHA-256");
 }
 
 static void accept_one(struct journal *j, struct journal_accept *row, int64_t now)
 {
 	const struct event *e = row->event;
-	unsigned char digest[SHA256_DIGEST_LENGTH];
-	digest_payload(e, digest);
+	unsigned char digest[DIGEST_MOST];
+	digest_payload(j, e, digest);
 	struct known known = find(j, e->source, e->id, digest);
 	if (known.event) {
 		row->answer = known.same_payload ? JOURNAL_DUPLICATE : JOURNAL_CONFLICT;
@@ -183,8 +185,8 @@ int journal_adopt(struct journal *j, const struct event *e, int64_t now, int64_t
 		  struct diag *d)
 {
 	*claim = 0;
-	unsigned char digest[SHA256_DIGEST_LENGTH];
-	digest_payload(e, digest);
+	unsigned char digest[DIGEST_MOST];
+	digest_payload(j, e, digest);
 	struct journal_destination *to = journal_destination(j, e->destination);
 	int64_t event = journal_find_event(j, e->source, e->id);
 	struct journal_delivery known;
