@@ -704,6 +704,9 @@ static int open_run(struct run *r, struct diag *d)
 	if (getrandom(r->random, sizeof r->random, 0) < 0)
 		return diag_errno(d, DIAG_UNAVAILABLE, errno, "no random numbers");
 	lines_open(&r->lines, r->options->input, LINE_LIMIT);
+	/* Named by hand: whether its file is right is told even if no line comes. */
+	if (r->options->only.ptr && !lane_for(r, r->options->only))
+		return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
 	return 0;
 }
 

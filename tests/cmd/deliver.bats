@@ -292,6 +292,15 @@ make_due() {
 	[ "$(query 'select group_concat(id) from history')" = e1 ]
 }
 
+@test "-d checks the destination's file, even if no line comes" {
+	write_destination crm <<<'{"url": "https://h/", "timeout": 5}'
+	run evt-deliver -d crm </dev/null
+	[ "$status" -eq 78 ]
+	[[ $output == *'crm.json: /timeout: expected a duration'* ]]
+	write_destination crm <<<'{"url": "https://h/"}'
+	evt-deliver -d crm </dev/null
+}
+
 @test "without its destination's file a line goes back, others are delivered, exit 78" {
 	start_destination
 	crm
@@ -330,6 +339,22 @@ is_started() {
 
 two_requests() {
 	[ "$(requests | wc -l)" -eq 2 ]
+}
+
+@test "an outcome that cannot be recorded is kept until it can be" {
+	command -v prlimit >/dev/null || skip 'no prlimit'
+	start_destination -r '[{"answers": [{"delay_ms": 300}]}]'
+	crm
+	line e1 '"data":1' >"$BATS_TEST_TMPDIR/lines"
+	spawn deliver bash -c 'trap "" XFSZ; exec evt-deliver' <"$BATS_TEST_TMPDIR/lines"
+	wait_until is_started
+	prlimit --pid "$PID" --fsize=4096: # no file grows any more: a full disk
+	wait_until grep -q 'trying again' "$BATS_TEST_TMPDIR/deliver.err"
+	[ "$(history_of e1 status)" = processing ]
+	prlimit --pid "$PID" --fsize=unlimited:
+	wait_until has_status e1 delivered
+	wait_until is_gone "$PID"
+	[ "$(requests | wc -l)" -eq 1 ]
 }
 
 @test "SIGTERM lets what is under way finish and gives the rest back" {
