@@ -106,7 +106,7 @@ void show_add_block(struct buf *b, struct slice text, const char *indent)
 		const char *newline = memchr(text.ptr, '\n', text.len);
 		size_t len = newline ? (size_t)(newline - text.ptr) : text.len;
 		size_t shown = len && newline && text.ptr[len - 1] == '\r' ? len - 1 : len;
-		buf_add_text(b, indent);
+		buf_add_text(b, shown ? indent : "");
 		add_escaped(b, (struct slice){text.ptr, shown}, KEEP_BACKSLASH);
 		buf_add_char(b, '\n');
 		len += newline != NULL;

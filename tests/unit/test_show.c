@@ -54,7 +54,7 @@ static void tsv_can_be_undone(void **state)
 static void blocks_keep_their_lines(void **state)
 {
 	(void)state;
-	SHOWS("> a\n> \n> b\\x0dc\n", show_add_block(&b, SLICE("a\r\n\nb\rc"), "> "));
+	SHOWS("> a\n\n> b\\x0dc\n", show_add_block(&b, SLICE("a\r\n\nb\rc"), "> "));
 	SHOWS("", show_add_block(&b, SLICE(""), "> "));
 }
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* detail: one event whole: what came, where it went, every attempt, and how to send it again. */
+#ifndef EVT_DETAIL_H
+#define EVT_DETAIL_H
+
+#include <stdio.h>
+
+#include "show.h"
+
+enum detail_format { DETAIL_TEXT, DETAIL_JSON, DETAIL_JSONL }; /* JSON: an array of events; JSONL: a line each */
+
+struct detail {
+	enum detail_format format;
+	struct show_style style;
+	FILE *out;
+	struct slice options; /* what the commands to retry must be told besides: " -j FILE", or empty */
+	int64_t count;        /* out: events */
+	bool *found;          /* out: for each id of the filter, whether it is there; the caller's, all false */
+};
+
+/* Writes the events of filter->ids with those of their deliveries that the filter lets through. 0; or -1 with *d. */
+int detail_write(struct detail *detail, struct journal *j, const struct journal_filter *filter, struct diag *d);
+
+/* Writes nothing but the payload, byte for byte as received, of the one event of the filter. -1 with *d also when there is none
+ * or more than one (DIAG_NO), or it has expired (DIAG_NO). */
+int detail_write_raw(FILE *out, struct journal *j, const struct journal_filter *filter, struct diag *d);
+
+#endif

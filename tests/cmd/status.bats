@@ -1,0 +1,167 @@
+#!/usr/bin/env bats
+# evt-status: the history, one event whole, the summary and the verdict, for eyes and for scripts.
+# SPDX-License-Identifier: MIT
+
+load ../lib
+
+# line ID DATA [MEMBERS]: an event for the destination crm, as a pipeline would hand it to evt-deliver.
+line() {
+	printf '{"specversion":"1.0","id":"%s","source":"hubspot","type":"contact.created","subject":"contact/%s",' "$1" "$1"
+	printf '"datacontenttype":"application/json","evtdestination":"crm"%s,"data":%s}\n' "${3:-}" "$2"
+}
+
+# A journal with one delivery of each fate: good (delivered), busy (retrying), bad (failed), unwanted (skipped).
+fill() {
+	start_destination -r '[{"body": "\"bad\"", "answers": [{"status": 422, "body": "{\"message\":\"email is not valid\"}"}]},
+		{"body": "busy", "answers": [{"status": 503}]}]'
+	write_destination crm <<<"{\"url\": \"$DEST_URL/contacts\", \"record\": \"/id\"}"
+	{
+		line good '{"n":19.990,"name":"J\u00fcrgen"}'
+		line bad '"bad"'
+		line busy '"busy"'
+		line unwanted 1 ',"evtskip":"not wanted"'
+	} | evt-deliver
+}
+
+# without PATTERN: fails when standard input holds it. ("! grep" would not fail a test.)
+without() {
+	if LC_ALL=C grep -q "$1"; then
+		return 1
+	fi
+}
+
+CONTROLS=$'[\001-\010\013-\037\177]'
+
+# on_terminal COLUMNS COMMAND...: the output of a command that has a terminal of that width.
+on_terminal() {
+	local columns=$1
+	shift
+	TERM=xterm script -qec "stty cols $columns; $*" /dev/null </dev/null | tr -d '\r'
+}
+
+@test "the history off a terminal is the view history as TSV, without a header, newest first" {
+	fill
+	evt-status >"$BATS_TEST_TMPDIR/tsv"
+	query "select source, id, type, subject, destination, status, received_at, updated_at, attempts, next_attempt_at,
+		destination_record, http_status, error, payload from history order by received_at desc" |
+		tr '|' '\t' | sort >"$BATS_TEST_TMPDIR/view"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/tsv")" -eq 4 ]
+	diff <(sort "$BATS_TEST_TMPDIR/tsv") "$BATS_TEST_TMPDIR/view"
+}
+
+@test "the view history has the columns that json has, and in the same order" {
+	fill
+	[ "$(query "select group_concat(name) from pragma_table_info('history')")" = \
+		"$(evt-status --format jsonl --limit 1 | jq -r 'keys_unsorted | join(",")')" ]
+	evt-status --format json | jq -e 'length == 4 and all(.received_at | test("^[0-9T:-]+\\.[0-9]{3}Z$"))'
+	[ "$(evt-status --format jsonl --status delivered | jq -c '[.error, .next_attempt_at, .http_status]')" = '[null,null,201]' ]
+	[ "$(evt-status --format jsonl | wc -l)" -eq 4 ]
+}
+
+@test "filters choose, also together, and what matches nothing prints nothing and exits 1" {
+	fill
+	[ "$(evt-status --status failed,retrying | cut -f2 | sort | paste -sd,)" = bad,busy ]
+	[ "$(evt-status --error 'NOT VALID' | cut -f2)" = bad ]
+	[ "$(evt-status --type 'contact.*' --source hubspot -d crm --subject contact/good --since 1h | cut -f2)" = good ]
+	[ "$(evt-status --limit 2 | wc -l)" -eq 2 ]
+	run evt-status --type 'deal.*'
+	[ "$status" -eq 1 ]
+	[ -z "$output" ]
+	run evt-status --status received --format json
+	[ "$status" -eq 1 ]
+	[ "$output" = '[]' ]
+	run evt-status --until yesterday --format table
+	[ "$status" -eq 1 ]
+	[ -z "$output" ]
+}
+
+@test "a wrong value names its option and what is accepted, with exit 64" {
+	run evt-status --status done
+	[ "$status" -eq 64 ]
+	[[ $output == *"--status 'done': expected"*"retrying"* ]]
+	run evt-status --since soon
+	[ "$status" -eq 64 ]
+	run evt-status --format xml
+	[ "$status" -eq 64 ]
+	[[ $output == *"table, tsv, json"* ]]
+	run evt-status --raw
+	[ "$status" -eq 64 ]
+}
+
+@test "a missing journal is exit 66, and is not created" {
+	run evt-status
+	[ "$status" -eq 66 ]
+	[ ! -e "$EVT_JOURNAL" ]
+}
+
+@test "the table off a terminal has no colour and nothing is cut" {
+	fill
+	evt-status --format table >"$BATS_TEST_TMPDIR/table"
+	without $'\033' <"$BATS_TEST_TMPDIR/table"
+	[[ $(head -1 "$BATS_TEST_TMPDIR/table") == RECEIVED*ID*TYPE*SUBJECT*STATUS*DESTINATION*RECORD*TRIES*"NEXT TRY"*ERROR ]]
+	grep -q '✗ failed .*422: email is not valid$' "$BATS_TEST_TMPDIR/table"
+	without ' $' <"$BATS_TEST_TMPDIR/table"
+}
+
+@test "on a terminal the table fits, has colour unless told otherwise, and says when there is more" {
+	fill
+	on_terminal 70 evt-status >"$BATS_TEST_TMPDIR/table"
+	grep -q $'\033' "$BATS_TEST_TMPDIR/table"
+	sed 's/\x1b\[[0-9]*m//g' "$BATS_TEST_TMPDIR/table" | while read -r; do
+		[ "${#REPLY}" -le 70 ] || return 1
+	done
+	NO_COLOR=1 on_terminal 70 evt-status | without $'\033'
+	on_terminal 70 TERM=dumb evt-status | without $'\033'
+	for ((i = 0; i < 60; i++)); do line "x$i" 1 ',"evtskip":"no"'; done | evt-deliver
+	[ "$(on_terminal 70 evt-status --status skipped 2>&1 | grep -c skipped)" -eq 50 ]
+	on_terminal 70 evt-status | grep -q 'there are more than these 50'
+	[ "$(evt-status | wc -l)" -eq 64 ]
+}
+
+@test "control characters in an event reach no output raw" {
+	fill
+	line 'odd' '"\u001b[31m\u009b\n"' ',"evterror":"a\tb\\c \u202e"' >"$BATS_TEST_TMPDIR/odd"
+	evt-deliver <"$BATS_TEST_TMPDIR/odd"
+	sqlite3 "$EVT_JOURNAL" "update delivery set error = 'tab' || char(9) || 'esc' || char(27) || '[31m\\' where code = 'filter'"
+	[[ $(evt-status --error esc) == *'tab\tesc\x1b[31m\\'* ]]
+	[ "$(evt-status --error esc --format jsonl | jq -r .error)" = $'tab\tesc\033[31m\\' ]
+	for format in table tsv json jsonl; do
+		evt-status --format "$format" | without "$CONTROLS"
+	done
+	evt-status odd | without "$CONTROLS"
+}
+
+@test "an event whole: attributes, payload as it came, attempts with their answers, and the command to send it again" {
+	fill
+	run evt-status bad
+	[ "$status" -eq 0 ]
+	[[ $output == *'source     hubspot'*'subject    contact/bad'*'payload    5 bytes of application/json, SHA-256 '* ]]
+	[[ $output == *'    "bad"'*'to crm  ✗ failed'*'code       http-422'*'attempt 1 '*'http-422: 422: email is not valid'* ]]
+	[[ $output == *'HTTP/1.1 422'*'{"message":"email is not valid"}'*'evt-retry -d crm bad | evt-transform | evt-deliver'* ]]
+	[[ $(evt-status -j "$EVT_JOURNAL" bad) == *"evt-retry -j $EVT_JOURNAL -d crm bad | evt-transform -j $EVT_JOURNAL | evt-deliver -j $EVT_JOURNAL"* ]]
+	evt-status --format json good bad | jq -e 'length == 2 and (map(.id) | sort == ["bad", "good"])'
+	evt-status --format jsonl good | jq -e '.deliveries[0] | .status == "delivered" and .destination_record == "rec_1"
+		and .attempt_log[0].http_status == 201 and .attempt_log[0].duration_ms >= 0'
+	evt-status --format jsonl good | jq -e --arg sum "$(printf '{"n":19.990,"name":"J\\u00fcrgen"}' | sha256sum | cut -c1-64)" \
+		'.data == "{\"n\":19.990,\"name\":\"J\\u00fcrgen\"}" and .sha256 == $sum'
+	[ "$(evt-status --format tsv good | cut -f2,6)" = $'good\tdelivered' ]
+}
+
+@test "--raw prints the payload's own bytes" {
+	fill
+	evt-status --raw good >"$BATS_TEST_TMPDIR/raw"
+	printf '{"n":19.990,"name":"J\\u00fcrgen"}' | cmp - "$BATS_TEST_TMPDIR/raw"
+}
+
+@test "an unknown id is named on standard error, with exit 1" {
+	fill
+	run evt-status good nobody
+	[ "$status" -eq 1 ]
+	[[ $output == *'source     hubspot'* ]]
+	[[ $output == *'evt-status: nobody: no such event'* ]]
+	run evt-status --format json nobody
+	[ "$status" -eq 1 ]
+	[ "${lines[0]}" = '[]' ] || [ "${lines[1]}" = '[]' ]
+	run evt-status --raw nobody
+	[ "$status" -eq 1 ]
+}
