@@ -3,10 +3,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 static const char *program = "evt";
 static int verbosity;
+static bool to_syslog;
 
 /* Messages quote what strangers sent: no control character may reach a terminal from here. */
 static void make_visible(char *text)
@@ -50,6 +52,12 @@ void diag_program(const char *name)
 	program = name;
 }
 
+void diag_to_syslog(void)
+{
+	openlog(program, LOG_PID, LOG_DAEMON);
+	to_syslog = true;
+}
+
 void diag_verbosity(int level)
 {
 	verbosity = level;
@@ -61,6 +69,10 @@ __attribute__((format(printf, 1, 0))) static void say(const char *format, va_lis
 	char text[1200], line[1400];
 	vsnprintf(text, sizeof text, format, args);
 	make_visible(text);
+	if (to_syslog) {
+		syslog(LOG_NOTICE, "%s", text);
+		return;
+	}
 	int len = snprintf(line, sizeof line, "%s: %s\n", program, text);
 	if (write(STDERR_FILENO, line, (size_t)len) < 0)
 		return; /* nobody is left to be told */

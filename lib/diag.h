@@ -35,7 +35,8 @@ int diag_errno(struct diag *d, enum diag_code code, int error, const char *forma
     __attribute__((format(printf, 4, 5)));
 
 void diag_program(const char *name); /* the name in front of every line; a literal */
-void diag_verbosity(int level);      /* -1 after -q, 0, 1 and more after -v */
+void diag_to_syslog(void); /* for those whose standard error is a client's socket: what is said goes to syslog(3) */
+void diag_verbosity(int level); /* -1 after -q, 0, 1 and more after -v */
 void diag_error(const char *format, ...) __attribute__((format(printf, 1, 2)));  /* always said */
 void diag_notice(const char *format, ...) __attribute__((format(printf, 1, 2))); /* not after -q */
 void diag_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));  /* only after -v */

@@ -11,7 +11,7 @@
 
 /* ---- memory: chunks that never move, since rows, events and texts point at each other ---- */
 
-enum { CHUNK_SIZE = 8 * 1024, KEPT_NODES = 4096, KEPT_SCRATCH = 64 * 1024, ALIGNMENT = 16 };
+enum { CHUNK_SIZE = 8 * 1024, KEPT_NODES = 1024, KEPT_SCRATCH = 64 * 1024, ALIGNMENT = 16 };
 
 struct intake_chunk {
 	struct intake_chunk *next;

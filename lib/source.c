@@ -210,21 +210,35 @@ void source_free(struct source *s)
 	free(s);
 }
 
+static int add(struct sources *all, const char *dir, struct slice name, struct diag *d)
+{
+	struct source **list = realloc(all->list, (all->count + 1) * sizeof *list);
+	if (!list)
+		return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
+	all->list = list;
+	list[all->count] = source_load(dir, name, d);
+	if (!list[all->count])
+		return -1;
+	all->count++;
+	return 0;
+}
+
+int sources_load_one(struct sources *all, const char *dir, struct slice name, struct diag *d)
+{
+	*all = (struct sources){.list = NULL};
+	int result = add(all, dir, name, d);
+	if (result < 0)
+		sources_free(all);
+	return result;
+}
+
 static int add_file(struct sources *all, const char *dir, const char *file, struct diag *d)
 {
 	static const char suffix[] = ".json";
 	size_t len = strlen(file), end = sizeof suffix - 1;
 	if (file[0] == '.' || len <= end || strcmp(file + len - end, suffix) != 0)
 		return 0;
-	struct source **list = realloc(all->list, (all->count + 1) * sizeof *list);
-	if (!list)
-		return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
-	all->list = list;
-	list[all->count] = source_load(dir, (struct slice){file, len - end}, d);
-	if (!list[all->count])
-		return -1;
-	all->count++;
-	return 0;
+	return add(all, dir, (struct slice){file, len - end}, d);
 }
 
 int sources_load(struct sources *all, const char *dir, struct diag *d)

@@ -59,6 +59,7 @@ struct sources {
 	size_t count;
 };
 int sources_load(struct sources *all, const char *dir, struct diag *d);
+int sources_load_one(struct sources *all, const char *dir, struct slice name, struct diag *d); /* this file alone */
 void sources_free(struct sources *all);
 struct source *sources_find(const struct sources *all, struct slice name); /* borrowed, or NULL */
 

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* evt-receive: takes events from HTTP senders, or records from standard input, into the journal. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cgi.h"
+#include "listen.h"
+#include "options.h"
+#include "records.h"
+#include "server.h"
+
+static const char usage[] =
+    "Usage: evt-receive [-qv] [-c DIR] [-j FILE] [-l [HOST:]PORT | -l unix:PATH]\n"
+    "       evt-receive [-qv] [-c DIR] [-j FILE] -s SOURCE <RECORDS\n"
+    "Journals the events that are posted to /SOURCE, answers when they are on disk, and writes each delivery's\n"
+    "line to standard output when that is a pipe or a file. Without -l, standard input decides: a socket from inetd or\n"
+    "systemd, CGI, or lines, each a JSON record of SOURCE.\n"
+    "\n"
+    "  -l, --listen ADDR    listen there; PORT alone: on all addresses; port 0: a free one\n"
+    "  -s, --source SOURCE  read records from standard input\n"
+    "  -c, --config DIR   -j, --journal FILE   -v, --verbose   -q, --quiet   -h, --help   -V, --version\n";
+
+static const struct option own[] = {
+    {"listen", required_argument, NULL, 'l'}, {"source", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
+
+enum { SYSTEMD_FIRST = 3, STOP_MS = 5000 };
+enum mode { MODE_NONE, MODE_LISTEN, MODE_CONNECTION, MODE_CGI, MODE_RECORDS };
+
+struct receive {
+	const char *address, *source; /* -l and -s */
+	const char *config, *journal;
+	enum mode mode;
+	int socket; /* inherited, or opened for -l; -1: none */
+	struct outlet outlet;
+};
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+	stop = number;
+}
+
+/* Blocked, and let in only while the server waits. */
+static void hold_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+	sigset_t held;
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	sigemptyset(&held);
+	sigaddset(&held, SIGTERM);
+	sigaddset(&held, SIGINT);
+	sigprocmask(SIG_BLOCK, &held, NULL);
+}
+
+/* ---- what standard input is ---- */
+
+/* sd_listen_fds(3). A unit's "sh -c 'evt-receive | ...'" names the shell, our parent. */
+static int systemd_socket(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	long named = pid ? atol(pid) : 0;
+	return count && atoi(count) == 1 && (named == getpid() || named == getppid()) ? SYSTEMD_FIRST : -1;
+}
+
+static enum mode socket_mode(int fd)
+{
+	int listening = 0;
+	socklen_t len = sizeof listening;
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0)
+		return MODE_NONE;
+	return listening ? MODE_LISTEN : MODE_CONNECTION;
+}
+
+/* inetd puts the socket on 0, 1 and 2: no message may reach the client, and no later file take the number 0. */
+static void move_away(struct receive *r)
+{
+	struct stat socket, st;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), moved = fcntl(r->socket, F_DUPFD_CLOEXEC, SYSTEMD_FIRST);
+	if (null < 0 || moved < 0 || fstat(moved, &socket) < 0)
+		return;
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fstat(fd, &st) < 0 || st.st_dev != socket.st_dev || st.st_ino != socket.st_ino)
+			continue;
+		dup2(null, fd);
+		if (fd == STDERR_FILENO)
+			diag_to_syslog();
+	}
+	if (r->socket > STDERR_FILENO)
+		close(r->socket);
+	close(null);
+	r->socket = moved;
+}
+
+static void find_mode(struct receive *r)
+{
+	if (r->address || r->source) {
+		r->mode = r->address ? MODE_LISTEN : MODE_RECORDS;
+	} else if (getenv("GATEWAY_INTERFACE")) {
+		r->mode = MODE_CGI;
+	} else {
+		r->socket = systemd_socket();
+		r->mode = socket_mode(r->socket);
+		if (r->mode == MODE_NONE)
+			r->mode = socket_mode(r->socket = STDIN_FILENO);
+		if (r->mode != MODE_NONE)
+			move_away(r);
+	}
+}
+
+/* ---- the work, once the outlet has been forked ---- */
+
+static int serve(struct receive *r, const struct sources *sources, struct journal *journal, struct diag *d)
+{
+	char name[LISTEN_NAME_SIZE];
+	struct server server = {sources, journal, &r->outlet, -1, -1, &stop};
+	if (r->address && (r->socket = listen_open(r->address, d)) < 0)
+		return -1;
+	*(r->mode == MODE_LISTEN ? &server.listener : &server.connection) = r->socket;
+	if (r->mode == MODE_LISTEN)
+		diag_notice("listening on %s", listen_name(r->socket, name));
+	outlet_wake(&r->outlet);
+	int result = server_run(&server, d);
+	if (r->address && strncmp(r->address, "unix:", 5) == 0)
+		unlink(r->address + 5);
+	outlet_stop(&r->outlet, STOP_MS);
+	return result;
+}
+
+static void add_count(struct buf *text, size_t count, const char *what)
+{
+	if (count)
+		buf_printf(text, ", %zu %s", count, what);
+}
+
+static int take_records(struct receive *r, const struct source *source, struct journal *journal, struct diag *d)
+{
+	struct records records = {source, journal, &r->outlet, STDIN_FILENO};
+	struct records_result result;
+	outlet_wake(&r->outlet);
+	int status = records_run(&records, &result, d);
+	struct buf text = BUF_INIT;
+	buf_printf(&text, "%" PRIu64 " records: %zu accepted", result.lines, result.count.accepted);
+	add_count(&text, result.count.duplicates, "duplicates");
+	add_count(&text, result.count.conflicts, "conflicts");
+	add_count(&text, result.count.failed, "of the accepted failed");
+	add_count(&text, result.bad, "refused");
+	diag_notice("%s", buf_slice(&text).ptr);
+	buf_free(&text);
+	outlet_stop(&r->outlet, -1);
+	return status < 0 ? -1 : result.bad ? DIAG_NO : DIAG_OK;
+}
+
+static int receive(struct receive *r, const struct sources *sources, struct diag *d)
+{
+	if (r->mode == MODE_CGI)
+		return cgi_run(sources, r->journal, STDIN_FILENO, STDOUT_FILENO, d);
+	if (r->mode != MODE_RECORDS)
+		hold_signals();
+	if (outlet_wanted(r->socket) && outlet_start(&r->outlet, r->journal, r->config, r->socket, d) < 0)
+		return -1;
+	struct journal *journal = journal_open(r->journal, JOURNAL_WRITE, d);
+	if (!journal)
+		return -1;
+	int result =
+	    r->mode == MODE_RECORDS ? take_records(r, sources->list[0], journal, d) : serve(r, sources, journal, d);
+	journal_close(journal);
+	return result;
+}
+
+static int run(struct receive *r)
+{
+	struct diag d;
+	struct sources sources = {NULL, 0};
+	signal(SIGPIPE, SIG_IGN);
+	int result = r->source ? sources_load_one(&sources, r->config, slice_of(r->source), &d)
+			       : sources_load(&sources, r->config, &d);
+	if (result == 0)
+		result = receive(r, &sources, &d);
+	outlet_stop(&r->outlet, 0);
+	sources_free(&sources);
+	return result < 0 ? diag_report(&d) : result;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	struct receive r = {.socket = -1, .outlet = OUTLET_NONE};
+	options_open(&o, "evt-receive", usage, "l:s:", own, argc, argv);
+	for (int c; (c = options_next(&o)) != OPTIONS_END;)
+		*(c == 'l' ? &r.address : &r.source) = optarg;
+	if (r.address && r.source)
+		options_wrong(&o, "-l listens, -s reads records: not both");
+	if (!options_ready(&o, 0))
+		return options_close(&o);
+	find_mode(&r);
+	if (r.mode == MODE_NONE)
+		options_wrong(&o, "nothing to receive from: give -l ADDR, or -s SOURCE and records on standard input");
+	r.config = o.config;
+	r.journal = o.journal;
+	if (!o.ended)
+		o.exit_code = run(&r);
+	return options_close(&o);
+}
