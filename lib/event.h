@@ -9,8 +9,9 @@
 #include "jtext.h"
 
 enum {
-	EVENT_LINE_LIMIT = 1024 * 1024, /* bytes of a finished line, unless a source says otherwise */
-	EVENT_NAME_LIMIT = 1024,        /* bytes of an id, source, type, subject or destination */
+	EVENT_LINE_LIMIT = 1024 * 1024,          /* bytes of a finished line, unless a source says otherwise */
+	EVENT_LINE_MOST = 16 * EVENT_LINE_LIMIT, /* what every stage reads: a map may make a line longer than it came */
+	EVENT_NAME_LIMIT = 1024,                 /* bytes of an id, source, type, subject or destination */
 };
 
 enum event_body { EVENT_NONE, EVENT_JSON, EVENT_BYTES };

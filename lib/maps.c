@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "maps.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dest.h"
+
+void maps_open(struct maps *maps, const char *dir, struct slice only)
+{
+	*maps = (struct maps){.dir = dir, .only = only};
+}
+
+void maps_close(struct maps *maps)
+{
+	for (size_t i = 0; i < maps->count; i++)
+		map_free(maps->list[i]);
+	for (size_t i = 0; i < maps->dest_count; i++)
+		dest_free(maps->dests[i]);
+	free(maps->list);
+	free(maps->dests);
+	*maps = (struct maps){.dir = NULL};
+}
+
+static struct map *find_map(struct maps *maps, struct slice name, struct diag *d)
+{
+	for (size_t i = 0; i < maps->count; i++)
+		if (slice_is(name, maps->list[i]->name))
+			return maps->list[i];
+	struct map **grown = realloc(maps->list, (maps->count + 1) * sizeof(struct map *));
+	if (!grown) {
+		diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
+		return NULL;
+	}
+	maps->list = grown;
+	struct map *map = map_load(maps->dir, name, d);
+	if (map)
+		maps->list[maps->count++] = map;
+	return map;
+}
+
+static struct dest *find_dest(struct maps *maps, struct slice name, struct diag *d)
+{
+	for (size_t i = 0; i < maps->dest_count; i++)
+		if (slice_is(name, maps->dests[i]->name))
+			return maps->dests[i];
+	struct dest **grown = realloc(maps->dests, (maps->dest_count + 1) * sizeof(struct dest *));
+	if (!grown) {
+		diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
+		return NULL;
+	}
+	maps->dests = grown;
+	struct dest *dest = dest_load(maps->dir, name, d);
+	if (dest)
+		maps->dests[maps->dest_count++] = dest;
+	return dest;
+}
+
+int maps_for(struct maps *maps, const struct event *e, const struct map **map, struct diag *d)
+{
+	*map = NULL;
+	struct slice name = maps->only;
+	if (!name.ptr) {
+		if (!e->destination.ptr)
+			return 0;
+		const struct dest *dest = find_dest(maps, e->destination, d);
+		const char *named;
+		if (!dest)
+			return -1;
+		if (dest_map_for(dest, e->type, &named) < 0)
+			return diag_fail(d, DIAG_DATA, "destination %s has no map for type %.*s", dest->name,
+					 (int)(e->type.len < 200 ? e->type.len : 200), e->type.ptr);
+		if (!named)
+			return 0;
+		name = slice_of(named);
+	}
+	*map = find_map(maps, name, d);
+	return *map ? 0 : -1;
+}
+
+/* ---- checking ---- */
+
+/* 1 when the map is broken. */
+static int check_one(const char *dir, struct slice name, const char *named_by)
+{
+	struct diag d;
+	struct map *map = map_load(dir, name, &d);
+	if (!map && named_by)
+		diag_error("destination %s: %s", named_by, d.text);
+	else if (!map)
+		diag_report(&d);
+	map_free(map);
+	return map == NULL;
+}
+
+static bool stands_in_folder(const char *dir, const char *name)
+{
+	char path[512];
+	struct diag d;
+	if (conf_path(path, sizeof path, dir, "maps", slice_of(name), &d) < 0)
+		return false;
+	FILE *file = fopen(path, "r");
+	if (file)
+		fclose(file);
+	return file != NULL;
+}
+
+/* Those that stand in the folder are checked there. */
+static int check_named_by_destinations(const char *dir)
+{
+	struct diag d;
+	struct dests all;
+	if (dests_load(&all, dir, &d) < 0) {
+		diag_report(&d);
+		return 1;
+	}
+	int broken = all.broken;
+	for (size_t i = 0; i < all.count; i++)
+		for (size_t k = 0; k < all.list[i]->map_count; k++)
+			if (!stands_in_folder(dir, all.list[i]->maps[k].map))
+				broken += check_one(dir, slice_of(all.list[i]->maps[k].map), all.list[i]->name);
+	dests_free(&all);
+	return broken;
+}
+
+static int is_map_file(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name);
+	return entry->d_name[0] != '.' && len > 5 && strcmp(entry->d_name + len - 5, ".json") == 0;
+}
+
+static int check_folder(const char *dir, int *checked)
+{
+	char path[512];
+	struct dirent **entries;
+	snprintf(path, sizeof path, "%s/maps", dir);
+	int count = scandir(path, &entries, is_map_file, alphasort);
+	if (count < 0 && errno == ENOENT)
+		return 0;
+	if (count < 0) {
+		diag_error("%s: %s", path, strerror(errno));
+		return 1;
+	}
+	int broken = 0;
+	for (int i = 0; i < count; i++) {
+		broken += check_one(dir, (struct slice){entries[i]->d_name, strlen(entries[i]->d_name) - 5}, NULL);
+		free(entries[i]);
+	}
+	free(entries);
+	*checked = count;
+	return broken;
+}
+
+int maps_check(const char *dir, char *const *names, int count, int *checked)
+{
+	int broken = 0;
+	*checked = count;
+	for (int i = 0; i < count; i++)
+		broken += check_one(dir, slice_of(names[i]), NULL);
+	if (count == 0)
+		broken = check_folder(dir, checked) + check_named_by_destinations(dir);
+	return broken;
+}
