@@ -18,10 +18,10 @@ unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 
 # ---- what runs in the background, and its end ----
 
-# background NAME COMMAND...: runs it in the place of this shell, its pid in $demo/NAME.pid
+# background COMMAND...: runs it in the place of this shell, its pid in $demo/COMMAND.pid
 background() {
 	# shellcheck disable=SC2016 # for the inner shell
-	exec sh -c 'echo $$ >"$0"; exec "$@"' "$demo/$1.pid" "$@"
+	exec sh -c 'echo $$ >"$0"; exec "$@"' "$demo/${1##*/}.pid" "$@"
 }
 
 end() { # NAME: the process, if it is there
@@ -58,7 +58,11 @@ until_true() { # COMMAND...: tries ten times a second, for at most 20 seconds
 }
 
 say() {
-	printf '\n\033[1m%s\033[0m\n' "$*"
+	if [ -t 1 ]; then
+		printf '\n\033[1m%s\033[0m\n' "$*"
+	else
+		printf '\n%s\n' "$*"
+	fi
 }
 
 # ---- a destination of its own ----
@@ -70,7 +74,7 @@ cat >"$demo/answers.json" <<'END'
  {"body": "ch_outage", "answers": [{"status": 503, "body": "try again later"}, {}]},
  {"path": "/contacts", "every": 20, "answers": [{"status": 429, "headers": {"Retry-After": "1"}, "body": {"error": "slow down"}}]}]
 END
-(background destination "$BUILD/tests/destination" -P "$demo/port" -l "$demo/requests.jsonl" -r "$demo/answers.json") \
+(background "$BUILD/tests/destination" -P "$demo/port" -l "$demo/requests.jsonl" -r "$demo/answers.json") \
 	>/dev/null 2>"$demo/destination.err" &
 until_true test -s "$demo/port"
 api=http://127.0.0.1:$(cat "$demo/port")
