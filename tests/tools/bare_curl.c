@@ -66,8 +66,10 @@ int main(int argc, char **argv)
 	int running = 0;
 	body = calloc(1, (size_t)bytes + 1);
 	CURL **handles = calloc((size_t)connections, sizeof(CURL *));
-	if (!body || !handles)
+	if (!body || !handles) {
+		free(handles);
 		return 70;
+	}
 	memset(body, 'x', (size_t)bytes);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	CURLM *multi = curl_multi_init();
