@@ -401,7 +401,7 @@ two_requests() {
 	[ "$(query 'select status, count(*), sum(attempts) from history group by 1')" = $'received|20|0\nretrying|10|10' ]
 }
 
-@test "a rate is kept, and a slow destination does not hold up another" {
+@test "a rate is kept, and does not hold up another destination" {
 	start_destination
 	crm '"rate": "1/h"'
 	write_destination quick <<<"{\"url\": \"$DEST_URL/quick\"}"
@@ -416,6 +416,29 @@ two_requests() {
 	[[ $output == *'crm: '*' back to the journal, unsent: its rate'* ]]
 	[ "$(history_of q1 status)" = delivered ]
 	[ "$(requests 'select(.path == "/contacts")' | wc -l)" -le 2 ]
+}
+
+@test "a destination with more lines than memory holds does not hold up another" {
+	start_destination -r '[{"path": "/contacts", "answers": [{"delay_ms": 1000}]}]'
+	crm '"concurrency": 1'
+	write_destination quick <<<"{\"url\": \"$DEST_URL/quick\"}"
+	{
+		line q1 '"data":1' | sed 's/crm/quick/'
+		line ID '"data":1' | awk '{ for (i = 1; i <= 2000; i++) { l = $0; sub("ID", "e" i, l); print l } }'
+		line q2 '"data":1' | sed 's/crm/quick/'
+	} >"$BATS_TEST_TMPDIR/lines"
+	spawn deliver evt-deliver <"$BATS_TEST_TMPDIR/lines"
+	wait_until has_status q2 delivered
+	stop "$PID"
+	[ "$STATUS" -eq 0 ]
+	grep -q 'crm: .* back to the journal, unsent: the destination is slow' "$BATS_TEST_TMPDIR/deliver.err"
+	[ "$(query "select count(*) from history where destination = 'crm' and status <> 'delivered' and status <> 'received'")" -eq 0 ]
+}
+
+@test "an input that cannot be read: 74" {
+	run evt-deliver <"$BATS_TEST_TMPDIR"
+	[ "$status" -eq 74 ]
+	[[ $output == *'cannot read: Is a directory'* ]]
 }
 
 @test "a lone line does not wait for others" {

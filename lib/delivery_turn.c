@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+/* A turn of delivery's loop: one transaction, and what follows from it. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "delivery_internal.h"
+
+enum {
+	PAUSE_MS = 1000, /* at the most, between tries while the journal is not to be had */
+	GIVE_UP_MS = 60 * 1000,
+};
+
+/* ---- a turn: what is to be recorded and started, in one transaction ---- */
+
+static void take_some(struct queue *from, struct queue *to)
+{
+	while (to->count < DELIVERY_BATCH && from->count)
+		queue_add(to, queue_take(from));
+}
+
+/* One of each lane in turn, until slots or lanes are used up. Answers that this turn leaves out keep theirs. */
+static void choose_starts(struct delivery *r, int64_t now)
+{
+	struct delivery_turn *t = &r->turn;
+	int slots = SENDER_SLOTS - (int)r->answered.count;
+	for (size_t before = SIZE_MAX; before != t->starting.count;) {
+		before = t->starting.count;
+		for (struct lane *l = r->lanes; l && r->flying < slots; l = l->next) {
+			if (!lane_may_start(l, now))
+				continue;
+			queue_add(&t->starting, queue_take(&l->ready));
+			l->flying++;
+			r->flying++;
+		}
+	}
+}
+
+static bool gather(struct delivery *r, int64_t now)
+{
+	struct delivery_turn *t = &r->turn;
+	take_some(&r->answered, &t->answered);
+	take_some(&r->ending, &t->ending);
+	take_some(&r->returning, &t->returning);
+	choose_starts(r, now);
+	return t->answered.count || t->ending.count || t->returning.count || t->starting.count;
+}
+
+/* The transaction failed: everything goes back to where it came from. */
+static void undo(struct delivery *r)
+{
+	struct delivery_turn *t = &r->turn;
+	queue_move_front(&t->answered, &r->answered);
+	queue_move_front(&t->ending, &r->ending);
+	queue_move_front(&t->returning, &r->returning);
+	struct queue backwards = {.count = 0};
+	for (struct attempt *a; (a = queue_take(&t->starting));)
+		queue_add_front(&backwards, a);
+	for (struct attempt *a; (a = queue_take(&backwards));) {
+		queue_add_front(&delivery_lane(a)->ready, a);
+		delivery_land(r, delivery_lane(a));
+	}
+}
+
+/* Lines without a claim are accepted first: each gets one, or is found to be a duplicate. */
+static int adopt(struct delivery *r, const struct queue *q, int64_t now, struct diag *d)
+{
+	for (struct attempt *a = q->first; a; a = a->next) {
+		a->adopted = a->event.claim;
+		if (a->event.claim)
+			continue;
+		if (journal_adopt(r->journal, &a->event, now, JOURNAL_LEASE_MS, &a->adopted, d) < 0)
+			return -1;
+		if (a->adopted == 0)
+			a->adopted = -1;
+	}
+	return 0;
+}
+
+static struct journal_ref adopted_ref(const struct attempt *a)
+{
+	struct journal_ref ref = attempt_ref(a);
+	ref.claim = a->adopted;
+	return ref;
+}
+
+static void write_rows(struct delivery_turn *t)
+{
+	t->outcome_count = t->end_count = t->start_count = 0;
+	for (struct attempt *a = t->answered.first; a; a = a->next)
+		t->outcomes[t->outcome_count++] = attempt_outcome(a);
+	for (struct attempt *a = t->ending.first; a; a = a->next) {
+		if (a->adopted < 0)
+			continue;
+		bool failed = a->event.error.ptr;
+		t->of_end[t->end_count] = a;
+		t->ends[t->end_count++] = (struct journal_end){.ref = adopted_ref(a),
+							       .status = failed ? JOURNAL_FAILED : JOURNAL_SKIPPED,
+							       .code = failed ? "filter" : NULL,
+							       .reason = failed ? a->event.error : a->event.skip};
+	}
+	for (struct attempt *a = t->starting.first; a; a = a->next) {
+		if (a->adopted < 0)
+			continue;
+		struct journal_start *row = &t->starts[t->start_count];
+		t->of_start[t->start_count++] = a;
+		*row = (struct journal_start){
+		    .ref = adopted_ref(a), .limits = &delivery_lane(a)->plan.limits, .record = row->record};
+	}
+}
+
+static int return_rows(struct delivery *r, int64_t now, struct diag *d)
+{
+	for (const struct attempt *a = r->turn.returning.first; a; a = a->next) {
+		struct journal_ref ref = adopted_ref(a);
+		if (a->adopted > 0 && journal_return(r->journal, &ref, 1, a->next_at, now, d) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int record_rows(struct delivery *r, int64_t now, struct diag *d)
+{
+	struct delivery_turn *t = &r->turn;
+	struct journal *j = r->journal;
+	if (adopt(r, &t->ending, now, d) < 0 || adopt(r, &t->returning, now, d) < 0 ||
+	    adopt(r, &t->starting, now, d) < 0)
+		return -1;
+	write_rows(t);
+	/* Outcomes first: they make room for the starts. */
+	if (t->outcome_count && journal_outcome(j, t->outcomes, t->outcome_count, now, d) < 0)
+		return -1;
+	if (t->end_count && journal_end(j, t->ends, t->end_count, now, d) < 0)
+		return -1;
+	if (return_rows(r, now, d) < 0)
+		return -1;
+	return t->start_count ? journal_start(j, t->starts, t->start_count, now, d) : 0;
+}
+
+static int commit_turn(struct delivery *r, int64_t now, struct diag *d)
+{
+	if (journal_begin(r->journal, d) < 0)
+		return -1;
+	if (record_rows(r, now, d) == 0)
+		return journal_commit(r->journal, d);
+	journal_rollback(r->journal);
+	return -1;
+}
+
+/* ---- after the commit ---- */
+
+static void dismiss(struct delivery *r, struct attempt *a)
+{
+	r->held_lines--;
+	r->held_bytes -= a->text.len;
+	queue_add(&r->spare, a);
+}
+
+static void tell(const struct attempt *a, const char *why)
+{
+	const struct event *e = &a->event;
+	diag_error("%.*s: %.*s of %.*s: %s", (int)e->destination.len, e->destination.ptr, (int)e->id.len, e->id.ptr,
+		   (int)e->source.len, e->source.ptr, why);
+}
+
+static void refuse_duplicate(struct delivery *r, struct attempt *a, const char *why)
+{
+	tell(a, why);
+	r->report->duplicates++;
+	dismiss(r, a);
+}
+
+static void refuse_stale(struct delivery *r, struct attempt *a)
+{
+	tell(a, "not sent: this claim is no longer the last one");
+	r->report->stale++;
+	dismiss(r, a);
+}
+
+static void print(struct delivery *r, const struct attempt *a, enum journal_status status)
+{
+	if (r->options->output >= 0)
+		attempt_print(&r->printed, a, status);
+}
+
+static void flush_printed(struct delivery *r)
+{
+	struct slice left = buf_slice(&r->printed);
+	while (left.len && !r->report->output_failed) {
+		ssize_t wrote = write(r->options->output, left.ptr, left.len);
+		if (wrote < 0 && errno != EINTR) {
+			diag_error("cannot write: %s", strerror(errno));
+			r->report->output_failed = true;
+		}
+		if (wrote > 0)
+			left = (struct slice){left.ptr + wrote, left.len - (size_t)wrote};
+	}
+	buf_clear(&r->printed);
+}
+
+static void count_status(struct delivery *r, enum journal_status status)
+{
+	struct delivery_report *report = r->report;
+	uint64_t *counts[JOURNAL_STATUSES] = {[JOURNAL_DELIVERED] = &report->delivered,
+					      [JOURNAL_FAILED] = &report->failed,
+					      [JOURNAL_RETRYING] = &report->retrying,
+					      [JOURNAL_SKIPPED] = &report->skipped};
+	++*counts[status];
+}
+
+static void settle_answered(struct delivery *r)
+{
+	for (struct attempt *a; (a = queue_take(&r->turn.answered));) {
+		enum journal_status status = attempt_status(a);
+		count_status(r, status);
+		print(r, a, status);
+		lane_recall_after(delivery_lane(a), a);
+		if (a->answer.slot)
+			sender_release(r->sender, &a->answer);
+		dismiss(r, a);
+	}
+}
+
+static const char duplicate[] = "not sent: a duplicate of what the journal has already";
+static const char repeated[] = "not sent: this very claim has been used already";
+
+/* Those refused by adoption leave the queue; the others bear the claim they were given. */
+static void settle_adopted(struct delivery *r, struct queue *q)
+{
+	struct queue all = {.count = 0};
+	queue_move(q, &all);
+	for (struct attempt *a; (a = queue_take(&all));) {
+		if (a->adopted < 0) {
+			if (q == &r->turn.starting)
+				delivery_land(r, delivery_lane(a));
+			refuse_duplicate(r, a, duplicate);
+			continue;
+		}
+		a->event.claim = a->adopted;
+		queue_add(q, a);
+	}
+}
+
+static void settle_ends(struct delivery *r)
+{
+	struct delivery_turn *t = &r->turn;
+	t->ending = (struct queue){.count = 0};
+	for (size_t i = 0; i < t->end_count; i++) {
+		struct attempt *a = t->of_end[i];
+		switch (t->ends[i].answer) {
+		case JOURNAL_UNKNOWN: /* a claim of another journal: accepted here, in the next turn */
+			a->event.claim = 0;
+			queue_add(&r->ending, a);
+			break;
+		case JOURNAL_REPEATED:
+			refuse_duplicate(r, a, repeated);
+			break;
+		case JOURNAL_STARTED:
+			count_status(r, t->ends[i].status);
+			print(r, a, t->ends[i].status);
+			lane_recall_after(delivery_lane(a), a);
+			dismiss(r, a);
+			break;
+		default:
+			refuse_stale(r, a);
+		}
+	}
+}
+
+static void settle_returned(struct delivery *r)
+{
+	for (struct attempt *a; (a = queue_take(&r->turn.returning));) {
+		r->report->returned++;
+		dismiss(r, a);
+	}
+}
+
+static void launch(struct delivery *r, struct attempt *a, struct journal_start *row)
+{
+	struct lane *l = delivery_lane(a);
+	a->number = row->attempt;
+	a->step = row->step;
+	buf_add_slice(&a->known, buf_slice(&row->record));
+	if (attempt_send(a, &l->plan, r->sender) == 0)
+		return;
+	delivery_land(r, l);
+	queue_add(&r->answered, a);
+}
+
+/* Not started, though it was asked for. */
+static void settle_refused(struct delivery *r, struct attempt *a, const struct journal_start *row)
+{
+	struct lane *l = delivery_lane(a);
+	delivery_land(r, l);
+	switch (row->answer) {
+	case JOURNAL_HOLD:
+		lane_hold(l, a, row);
+		break;
+	case JOURNAL_UNKNOWN: /* a claim of another journal: accepted here, in the next turn */
+		a->event.claim = 0;
+		queue_add_front(&l->ready, a);
+		break;
+	case JOURNAL_REPEATED:
+		refuse_duplicate(r, a, repeated);
+		break;
+	default:
+		refuse_stale(r, a);
+	}
+}
+
+static void settle_starts(struct delivery *r)
+{
+	struct delivery_turn *t = &r->turn;
+	t->starting = (struct queue){.count = 0};
+	/* From the last to the first, so that those put back in front keep their order. */
+	for (size_t i = t->start_count; i-- > 0;)
+		if (t->starts[i].answer != JOURNAL_STARTED)
+			settle_refused(r, t->of_start[i], &t->starts[i]);
+	for (size_t i = 0; i < t->start_count; i++)
+		if (t->starts[i].answer == JOURNAL_STARTED)
+			launch(r, t->of_start[i], &t->starts[i]);
+}
+
+static void settle(struct delivery *r)
+{
+	settle_adopted(r, &r->turn.ending);
+	settle_adopted(r, &r->turn.returning);
+	settle_adopted(r, &r->turn.starting);
+	settle_answered(r);
+	settle_ends(r);
+	settle_returned(r);
+	settle_starts(r);
+	flush_printed(r);
+	r->failing_since = r->pause_until = r->pause_ms = 0;
+	r->idle = false;
+}
+
+/* Nothing was recorded: what was to be started stays, what has ended is kept until it can be recorded. Gives up after a minute. */
+static int bear_failure(struct delivery *r, struct diag *d)
+{
+	int64_t clock = clock_monotonic();
+	undo(r);
+	if (!r->failing_since) {
+		r->failing_since = clock;
+		diag_error("%s; trying again", d->text);
+	}
+	r->pause_ms = r->pause_ms ? 2 * r->pause_ms : 50;
+	if (r->pause_ms > PAUSE_MS)
+		r->pause_ms = PAUSE_MS;
+	r->pause_until = clock + r->pause_ms;
+	bool passing = d->code == DIAG_TRY_AGAIN || d->code == DIAG_IO;
+	return passing && clock - r->failing_since < GIVE_UP_MS ? 0 : -1;
+}
+
+int delivery_take_turn(struct delivery *r, int64_t now, struct diag *d)
+{
+	if (!gather(r, now))
+		return 0;
+	if (commit_turn(r, now, d) < 0)
+		return bear_failure(r, d);
+	settle(r);
+	return 0;
+}
