@@ -302,6 +302,9 @@ static enum outcome write_each(struct walk *w, const struct map_field *f, const 
 	struct frame element = {frame, f, 0, jtext_first(w->json, array)};
 	buf_add_char(&w->m->data, '[');
 	for (; element.node < jtext_end(w->json, array); element.node = jtext_next(w->json, element.node)) {
+		/* Long constants for each of many elements: not to be built first and refused then. */
+		if (w->m->data.len > EVENT_LINE_MOST)
+			return wrong_because(w, f, frame, NULL, "makes the event longer than 16 MiB");
 		if (element.index)
 			buf_add_char(&w->m->data, ',');
 		write_element(w, f->each, &element);

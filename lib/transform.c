@@ -11,7 +11,7 @@
 #include "mapping.h"
 #include "maps.h"
 
-enum { OUTPUT_PENDING = 64 * 1024 };
+enum { OUTPUT_PENDING = 64 * 1024, PAUSE_MS = 100 };
 
 struct run {
 	const struct transform_options *options;
@@ -96,14 +96,29 @@ static int end_delivery(struct journal *j, const struct event *e, const char *wh
 	return 0;
 }
 
+static int try_to_journal(struct run *r, const struct event *e, const char *why, enum journal_start_answer *answer,
+			  struct diag *d)
+{
+	if (!r->journal && !(r->journal = journal_open(r->options->journal, JOURNAL_WRITE, d)))
+		return -1;
+	if (journal_begin(r->journal, d) < 0 || end_delivery(r->journal, e, why, answer, d) < 0)
+		return -1;
+	return journal_commit(r->journal, d);
+}
+
+/* A journal that is busy for a while must not end the pipeline. */
 static int journal_failure(struct run *r, const struct event *e, const char *why, struct diag *d)
 {
 	enum journal_start_answer answer;
-	if (!r->journal && !(r->journal = journal_open(r->options->journal, JOURNAL_WRITE, d)))
-		return -1;
-	if (journal_begin(r->journal, d) < 0 || end_delivery(r->journal, e, why, &answer, d) < 0 ||
-	    journal_commit(r->journal, d) < 0)
-		return -1;
+	struct diag met;
+	int64_t give_up_at = clock_monotonic() + CLOCK_MINUTE;
+	while (try_to_journal(r, e, why, &answer, &met) < 0) {
+		if (met.code != DIAG_TRY_AGAIN || clock_monotonic() > give_up_at) {
+			*d = met;
+			return -1;
+		}
+		poll(NULL, 0, PAUSE_MS);
+	}
 	if (answer == JOURNAL_STARTED)
 		tell_failure(r, e, why);
 	else if (answer == JOURNAL_STALE)

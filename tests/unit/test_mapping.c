@@ -264,6 +264,22 @@ static void all_problems_are_told(void **state)
 	buf_free(&data);
 }
 
+static void a_map_cannot_blow_an_event_up(void **state)
+{
+	(void)state;
+	struct buf fields = BUF_INIT;
+	buf_add_text(&fields, "{\"to\":\"/l\",\"each\":\"/l\",\"fields\":[{\"to\":\"/v\",\"const\":\"");
+	for (int i = 0; i < 10000; i++)
+		buf_add_text(&fields,
+			     "a hundred bytes of a constant: 3456789012345678901234567890123456789012345678901234567890"
+			     "123456789012");
+	buf_add_text(&fields, "\"}]}");
+	fails(fields.data, "{\"l\":[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27]}",
+	      "map contacts: /l (from /l): makes the event longer than 16 MiB");
+	assert_true(mapping.data.len < 18 * 1024 * 1024);
+	buf_free(&fields);
+}
+
 static void values_are_shown_safely(void **state)
 {
 	(void)state;
@@ -320,6 +336,7 @@ int main(void)
 	    cmocka_unit_test(attributes_are_values),
 	    cmocka_unit_test(arrays_are_mapped_by_element),
 	    cmocka_unit_test(all_problems_are_told),
+	    cmocka_unit_test(a_map_cannot_blow_an_event_up),
 	    cmocka_unit_test(values_are_shown_safely),
 	    cmocka_unit_test(data_must_be_json),
 	    cmocka_unit_test(every_field_is_explained),
