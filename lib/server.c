@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "server.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <poll.h>
@@ -137,7 +138,7 @@ static enum MHD_Result answer(struct loop *l, struct exchange *x)
 	return result;
 }
 
-/* ---- one request, as libmicrohttpd hands it over ---- */
+/* ---- the pool ---- */
 
 static struct exchange *take_exchange(struct loop *l, struct MHD_Connection *connection)
 {
@@ -168,6 +169,22 @@ static void give_back(struct loop *l, struct exchange *x)
 	l->exchanges--;
 }
 
+/* ---- framing: RFC 9112 section 6. Where a body ends must not be open to two readings. ---- */
+
+struct framing {
+	int lengths, codings, hosts;
+	struct slice length, coding;
+	bool bad_name;
+};
+
+static bool is_token(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)text[i]) && (!strchr("!#$%&'*+-.^_`|~", text[i]) || text[i] == '\0'))
+			return false;
+	return len > 0;
+}
+
 static bool is_digits(struct slice text)
 {
 	for (size_t i = 0; i < text.len; i++)
@@ -176,25 +193,52 @@ static bool is_digits(struct slice text)
 	return text.len > 0 && text.len < 19;
 }
 
-/* RFC 9112 section 6: where a body ends must not be open to two readings. The connection goes down with such a request. */
+static bool is_name(const char *name, size_t len, struct slice expected)
+{
+	return len == expected.len && strncasecmp(name, expected.ptr, len) == 0;
+}
+
+static enum MHD_Result note_framing(void *context, enum MHD_ValueKind kind, const char *name, size_t name_len,
+				    const char *value, size_t value_len)
+{
+	struct framing *f = context;
+	struct slice text = {value ? value : "", value_len};
+	(void)kind;
+	if (is_name(name, name_len, SLICE("Content-Length"))) {
+		f->lengths++;
+		f->length = text;
+	} else if (is_name(name, name_len, SLICE("Transfer-Encoding"))) {
+		f->codings++;
+		f->coding = text;
+	} else if (is_name(name, name_len, SLICE("Host"))) {
+		f->hosts++;
+	} else if (!is_token(name, name_len)) {
+		f->bad_name = true; /* "Content-Length : 5" is another header to the library, and a length to others */
+	}
+	return MHD_YES;
+}
+
 static bool is_framed(struct exchange *x, size_t *length)
 {
-	struct slice text, coding, host;
-	int lengths = find_header(x->connection, "Content-Length", &text);
-	int codings = find_header(x->connection, "Transfer-Encoding", &coding);
+	struct framing f = {0};
+	MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, note_framing, &f);
 	*length = 0;
-	if (find_header(x->connection, "Host", &host) > 1)
+	if (f.bad_name)
+		intake_refuse(&x->in, 400, "a header whose name is none");
+	else if (f.hosts > 1)
 		intake_refuse(&x->in, 400, "more than one Host");
-	else if (lengths + codings > 1)
+	else if (f.lengths + f.codings > 1)
 		intake_refuse(&x->in, 400, "the length of the body is told twice");
-	else if (lengths && !is_digits(text))
+	else if (f.lengths && !is_digits(f.length))
 		intake_refuse(&x->in, 400, "Content-Length: expected digits");
-	else if (codings && (coding.len != 7 || strncasecmp(coding.ptr, "chunked", 7) != 0))
+	else if (f.codings && !is_name(f.coding.ptr, f.coding.len, SLICE("chunked")))
 		intake_refuse(&x->in, 400, "Transfer-Encoding: expected chunked");
-	if (lengths == 1 && x->in.status == 0)
-		*length = strtoull(text.ptr, NULL, 10);
+	else if (f.lengths)
+		*length = strtoull(f.length.ptr, NULL, 10);
 	return x->in.status == 0;
 }
+
+/* ---- one request, as libmicrohttpd hands it over ---- */
 
 static size_t body_limit(const struct exchange *x)
 {
