@@ -157,7 +157,12 @@ static int read_body(struct intake *in, const struct source *s, const struct req
 {
 	struct slice header = SLICE_NONE;
 	struct jtext_error error;
-	if (request_header(r, "Content-Type", &header) == 0 || !event_is_name(header))
+	int headers = request_header(r, "Content-Type", &header);
+	if (headers > 1) {
+		intake_refuse(in, 400, "the header Content-Type stands there more than once");
+		return -1;
+	}
+	if (headers == 0 || !event_is_name(header))
 		header = SLICE_NONE;
 	struct slice type = media_type(header);
 	bool told = says_json(type), needed = source_reads_json(s);

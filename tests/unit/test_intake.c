@@ -339,6 +339,8 @@ static void other_types_are_refused_where_json_is_needed(void **state)
 	refused(400, "the body is empty");
 	post("{}", HEADERS("Content-Type", "application/json", "Content-Encoding", "gzip"));
 	refused(415, "Content-Encoding");
+	post("{}", HEADERS("Content-Type", "application/json", "content-type", "text/plain"));
+	refused(400, "more than once");
 	post("{\"id\":1,\"type\":\"t\"}", HEADERS("Content-Type", "application/json", "Content-Encoding", "identity"));
 	taken(1);
 }
