@@ -260,7 +260,7 @@ static struct slice find_value(struct intake *in, const struct element *e, const
 			*out++ = '/';
 		out = mempcpy(out, texts[i].ptr, texts[i].len);
 	}
-	memcpy(out, suffix, strlen(suffix));
+	mempcpy(out, suffix, (size_t)(joined + len - out));
 	return (struct slice){joined, len};
 }
 

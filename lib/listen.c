@@ -119,14 +119,13 @@ char *listen_name(int fd, char text[LISTEN_NAME_SIZE])
 	struct sockaddr_storage address = {0};
 	socklen_t len = sizeof address;
 	char host[64], port[8];
+	snprintf(text, LISTEN_NAME_SIZE, "a socket");
 	if (getsockname(fd, (struct sockaddr *)&address, &len) < 0)
-		snprintf(text, LISTEN_NAME_SIZE, "a socket");
-	else if (address.ss_family == AF_UNIX)
+		return text;
+	if (address.ss_family == AF_UNIX)
 		snprintf(text, LISTEN_NAME_SIZE, "unix:%.108s", ((struct sockaddr_un *)&address)->sun_path);
 	else if (getnameinfo((struct sockaddr *)&address, len, host, sizeof host, port, sizeof port,
-			     NI_NUMERICHOST | NI_NUMERICSERV))
-		snprintf(text, LISTEN_NAME_SIZE, "a socket");
-	else
+			     NI_NUMERICHOST | NI_NUMERICSERV) == 0)
 		snprintf(text, LISTEN_NAME_SIZE, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
 	return text;
 }

@@ -212,7 +212,7 @@ void source_free(struct source *s)
 
 static int add(struct sources *all, const char *dir, struct slice name, struct diag *d)
 {
-	struct source **list = realloc(all->list, (all->count + 1) * sizeof *list);
+	struct source **list = realloc(all->list, (all->count + 1) * sizeof(struct source *));
 	if (!list)
 		return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
 	all->list = list;
