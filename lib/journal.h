@@ -222,9 +222,10 @@ int journal_reopen(struct journal *j, const struct journal_key *keys, size_t cou
 
 /* Which deliveries. Zero or SLICE_NONE in a member: not asked for. */
 struct journal_filter {
-	int64_t since, until; /* received: since <= received_at < until */
-	unsigned statuses;    /* bit (1 << enum journal_status) for each that is wanted */
-	struct slice type;    /* GLOB pattern */
+	int64_t since, until;  /* received: since <= received_at < until */
+	int64_t changed_since; /* updated_at is not before it */
+	unsigned statuses;     /* bit (1 << enum journal_status) for each that is wanted */
+	struct slice type;     /* GLOB pattern */
 	struct slice source, destination, subject;
 	struct slice error;      /* a part of the error text, ASCII case ignored */
 	int64_t due_by;          /* open, and due no later than this */
@@ -308,6 +309,76 @@ struct journal_size {
 	int64_t file, free, wal;
 };
 int journal_size(struct journal *j, struct journal_size *size, struct diag *d);
+
+/* ---- aggregates: what a summary and a verdict are made of ---- */
+
+/* Deliveries by status, and the span in which they were received. */
+struct journal_tally {
+	int64_t by_status[JOURNAL_STATUSES];
+	int64_t first_at, last_at; /* 0: there are none */
+};
+int journal_tally(struct journal *j, const struct journal_filter *filter, struct journal_tally *tally, struct diag *d);
+
+/* Deliveries by the hour in which they were received: [0] is the hour that ends now, [1] the one before ... */
+enum { JOURNAL_HOURS = 24 };
+struct journal_hours {
+	int64_t deliveries[JOURNAL_HOURS];
+	int64_t failed[JOURNAL_HOURS]; /* of them, failed or retrying */
+};
+int journal_hours(struct journal *j, const struct journal_filter *filter, int64_t now, struct journal_hours *hours,
+		  struct diag *d);
+
+struct journal_source {
+	struct slice name;
+	int64_t last_at; /* received */
+};
+int journal_sources(struct journal *j, const struct journal_filter *filter,
+		    bool (*each)(const struct journal_source *source, void *context), void *context, struct diag *d);
+
+/* How deliveries to one destination have gone. Troubled: failed or retrying, with an error. */
+struct journal_course {
+	struct slice destination; /* SLICE_NONE: of events that have none */
+	int64_t delivered, troubled;
+	int64_t recovered; /* of the delivered: after more than one attempt */
+	int64_t in_a_row;  /* troubled since the last one was delivered */
+	int64_t first_in_a_row_at;
+	int64_t last_delivered_at, last_troubled_at; /* 0: none */
+	int64_t last_recovered_at;
+	int64_t delivered_by_hour[JOURNAL_HOURS]; /* by updated_at; [0] is the hour that ends now */
+	int64_t troubled_by_hour[JOURNAL_HOURS];
+};
+int journal_courses(struct journal *j, const struct journal_filter *filter, int64_t now,
+		    bool (*each)(const struct journal_course *course, void *context), void *context, struct diag *d);
+
+/* Troubled deliveries with the same destination, code and error, the most frequent first. */
+struct journal_trouble {
+	struct slice destination, code, error;
+	int64_t count, failed;     /* of `count`, for good */
+	int64_t in_a_row;          /* since the destination last delivered */
+	int64_t first_at, last_at; /* updated_at */
+	struct slice first_id, last_id;
+};
+int journal_troubles(struct journal *j, const struct journal_filter *filter, int64_t limit,
+		     bool (*each)(const struct journal_trouble *trouble, void *context), void *context, struct diag *d);
+
+/* What is open, for one destination. Late: by more than JOURNAL_LEASE_MS. */
+struct journal_backlog {
+	struct slice destination;
+	int64_t waiting, processing;
+	int64_t late, late_since; /* due for long, but nobody claims them (those held by an earlier one not counted) */
+	int64_t stuck;            /* in processing, neither claimed nor started for long */
+	int64_t processing_since; /* of the oldest in processing; 0: none */
+	struct slice processing_id;
+	int64_t lapsed; /* whose last claim ended without a start */
+	struct slice lapsed_id;
+	int64_t last_claimed_at;
+};
+int journal_backlogs(struct journal *j, int64_t now, bool (*each)(const struct journal_backlog *backlog, void *context),
+		     void *context, struct diag *d);
+
+/* Events received from <= received_at < until, counted up to `most`; and when the last one came (0: never). */
+int journal_received(struct journal *j, int64_t from, int64_t until, int64_t most, int64_t *count, struct diag *d);
+int journal_last_received(struct journal *j, int64_t *at, struct diag *d);
 
 /* ---- watching ---- */
 

@@ -35,8 +35,7 @@ static void add_statuses(struct buf *sql, unsigned statuses)
 	buf_add_char(sql, ')');
 }
 
-/* " WHERE ..." over the aliases e (event), d (delivery) and n (destination). */
-static void add_conditions(struct buf *sql, const struct journal_filter *f)
+void journal_add_conditions(struct buf *sql, const struct journal_filter *f)
 {
 	buf_add_text(sql, " WHERE true");
 	condition(sql, f->since, "e.received_at >= :since");
@@ -47,6 +46,7 @@ static void add_conditions(struct buf *sql, const struct journal_filter *f)
 	condition(sql, f->destination.ptr, "n.name = :destination");
 	condition(sql, f->error.ptr, "instr(lower(d.error), lower(:error)) > 0");
 	condition(sql, f->due_by, "d.due_at <= :due_by");
+	condition(sql, f->changed_since, "d.updated_at >= :changed_since");
 	add_statuses(sql, f->statuses);
 	if (f->id_count) {
 		add_list(sql, "e.key", "key", f->id_count);
@@ -54,13 +54,15 @@ static void add_conditions(struct buf *sql, const struct journal_filter *f)
 	}
 }
 
-static void bind_conditions(struct db_query *q, const struct journal_filter *f)
+void journal_bind_conditions(struct db_query *q, const struct journal_filter *f)
 {
 	char name[32];
 	if (f->since)
 		db_set_int(q, ":since", f->since);
 	if (f->until)
 		db_set_int(q, ":until", f->until);
+	if (f->changed_since)
+		db_set_int(q, ":changed_since", f->changed_since);
 	if (f->type.ptr)
 		db_set_text(q, ":type", f->type);
 	if (f->source.ptr)
@@ -80,10 +82,6 @@ static void bind_conditions(struct db_query *q, const struct journal_filter *f)
 		db_set_text(q, name, f->ids[i]);
 	}
 }
-
-#define FROM_HISTORY                                                                                                   \
-	" FROM event e JOIN delivery d ON d.event = e.seq"                                                             \
-	" JOIN destination n ON n.id = d.destination"
 
 static struct db_query *compose(struct journal *j, struct buf *sql)
 {
@@ -152,12 +150,12 @@ static int read_page(struct journal *j, const struct journal_filter *f, struct j
 		     size_t rows, struct page *page, struct diag *d)
 {
 	struct buf sql = BUF_INIT;
-	buf_printf(&sql, "%s%s", row_columns, FROM_HISTORY);
-	add_conditions(&sql, f);
+	buf_printf(&sql, "%s%s", row_columns, JOURNAL_FROM_HISTORY);
+	journal_add_conditions(&sql, f);
 	condition(&sql, behind.event, "(e.received_at, e.seq, -d.destination) < (:at, :event, -:row_destination)");
 	buf_add_text(&sql, " ORDER BY e.received_at DESC, e.seq DESC, d.destination LIMIT :rows");
 	struct db_query *q = compose(j, &sql);
-	bind_conditions(q, f);
+	journal_bind_conditions(q, f);
 	if (behind.event) {
 		db_set_int(q, ":at", behind_at);
 		db_set_int(q, ":event", behind.event);
@@ -224,11 +222,11 @@ int journal_plan(struct journal *j, const struct journal_filter *filter,
 	struct buf sql = BUF_INIT;
 	buf_add_text(&sql, "SELECT n.name, e.type, d.error, d.status, count(*), "
 			   "sum(NOT EXISTS (SELECT 1 FROM payload p WHERE p.event = e.seq)), min(e.received_at), "
-			   "max(e.received_at)" FROM_HISTORY);
-	add_conditions(&sql, filter);
+			   "max(e.received_at)" JOURNAL_FROM_HISTORY);
+	journal_add_conditions(&sql, filter);
 	buf_add_text(&sql, " GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 1, 2, 3");
 	struct db_query *q = compose(j, &sql);
-	bind_conditions(q, filter);
+	journal_bind_conditions(q, filter);
 	for (bool more = true; more && db_row(q);) {
 		struct journal_group group = {.destination = db_text(q, 0),
 					      .type = db_text(q, 1),
