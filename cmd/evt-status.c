@@ -8,14 +8,21 @@
 #include "filter.h"
 #include "history.h"
 #include "options.h"
+#include "summary.h"
+#include "verdict.h"
 
 static const char usage[] =
     "usage: evt-status [FILTERS] [--format FORMAT] [--utc] [-c DIR] [-j FILE]\n"
     "       evt-status [FILTERS] [--format FORMAT | --raw] ID...\n"
+    "       evt-status --summary [FILTERS] [--format json]\n"
+    "       evt-status --check [--format json]\n"
     "\n"
     "Prints the history of deliveries, newest first: on a terminal a table of the last 50, else TSV of all.\n"
     "With IDs: these events whole, with payload and attempts.\n"
     "\n"
+    "      --summary           counts, the last 24 hours, errors, sources, destinations, size\n"
+    "      --check             is all well? One line for a monitor, then a line for each finding;\n"
+    "                          exit 0 ok, 1 warning, 2 critical, 3 unknown\n"
     "      --format FORMAT     table, tsv, json or jsonl\n"
     "      --raw               the payload of ID, byte for byte as received\n"
     "      --utc               times for people in UTC, not local time\n"
@@ -34,36 +41,48 @@ static const char usage[] =
     "      --error TEXT        stands in the error\n"
     "      --limit N           rows at most\n";
 
-enum { FORMAT = FILTER_END, RAW, UTC };
+enum { FORMAT = FILTER_END, RAW, UTC, SUMMARY, CHECK };
 
 static const struct option own_options[] = {
     {"format", required_argument, NULL, FORMAT},
     {"raw", no_argument, NULL, RAW},
+    {"summary", no_argument, NULL, SUMMARY},
+    {"check", no_argument, NULL, CHECK},
     {"utc", no_argument, NULL, UTC},
     {NULL, 0, NULL, 0},
 };
 
 enum { ROWS_ON_TERMINAL = 50 };
 
+enum mode { HISTORY, EVENTS, PAYLOAD, SUMMARY_OF_ALL, VERDICT };
+
 struct request {
+	enum mode mode;
 	struct journal_filter filter;
+	bool filtered, format_given;
 	enum history_format format;
-	bool format_given, raw;
 	struct show_style style;
 };
 
 /* ---- what was asked for ---- */
 
-static int take_format(struct request *r, const char *name)
+static void take_mode(struct options *o, struct request *r, enum mode mode)
+{
+	if (r->mode != HISTORY && r->mode != mode)
+		options_wrong(o, "expected only one of --raw, --summary and --check");
+	r->mode = mode;
+}
+
+static void take_format(struct options *o, struct request *r, const char *name)
 {
 	static const char *const formats[] = {"table", "tsv", "json", "jsonl"};
 	for (int i = HISTORY_TABLE; i <= HISTORY_JSONL; i++)
 		if (strcmp(name, formats[i]) == 0) {
 			r->format = (enum history_format)i;
 			r->format_given = true;
-			return 0;
+			return;
 		}
-	return -1;
+	options_wrong(o, "--format '%.200s': expected table, tsv, json or jsonl", name);
 }
 
 static void take_options(struct options *o, struct request *r)
@@ -73,12 +92,32 @@ static void take_options(struct options *o, struct request *r)
 		if (c == UTC)
 			r->style.utc = true;
 		else if (c == RAW)
-			r->raw = true;
-		else if (c == FORMAT && take_format(r, optarg) < 0)
-			options_wrong(o, "--format '%.200s': expected table, tsv, json or jsonl", optarg);
+			take_mode(o, r, PAYLOAD);
+		else if (c == SUMMARY)
+			take_mode(o, r, SUMMARY_OF_ALL);
+		else if (c == CHECK)
+			take_mode(o, r, VERDICT);
+		else if (c == FORMAT)
+			take_format(o, r, optarg);
 		else if (filter_take(&r->filter, c, optarg, r->style.now, &d) < 0)
 			options_wrong(o, "%s", d.text);
+		else
+			r->filtered = true;
 	}
+}
+
+static void judge_request(struct options *o, struct request *r, int ids)
+{
+	if (r->mode == HISTORY && ids && !(r->format_given && r->format <= HISTORY_TSV))
+		r->mode = EVENTS;
+	if (r->mode == PAYLOAD && ids != 1)
+		options_wrong(o, "--raw: expected one ID");
+	if (r->mode >= SUMMARY_OF_ALL && ids)
+		options_wrong(o, "--summary and --check take no ID");
+	if (r->mode == VERDICT && r->filtered)
+		options_wrong(o, "--check judges the whole journal: it takes no filters");
+	if (r->mode >= SUMMARY_OF_ALL && r->format_given && r->format < HISTORY_JSON)
+		options_wrong(o, "--summary and --check: expected --format json, or none for text");
 }
 
 /* ---- the history ---- */
@@ -102,50 +141,59 @@ static int list(struct journal *j, struct request *r)
 
 /* ---- events whole ---- */
 
-/* The commands that send an event again must be told what this one was told. */
-static void add_told(struct buf *b, const char *letter, const char *value)
+static void say_missing(struct slice id)
 {
-	if (!value)
-		return;
-	buf_printf(b, " %s ", letter);
-	show_add_shell(b, slice_of(value));
-}
-
-static int report_missing(const struct journal_filter *filter, const bool *found)
-{
-	int code = DIAG_OK;
-	for (size_t i = 0; i < filter->id_count; i++)
-		if (!found[i]) {
-			diag_error("%.200s: no such event", filter->ids[i].ptr);
-			code = DIAG_NO;
-		}
-	return code;
+	diag_error("%.*s: no such event", (int)id.len, id.ptr);
 }
 
 static int show_events(struct journal *j, const struct request *r, const struct options *o)
 {
 	struct diag d;
-	struct buf told = BUF_INIT;
-	add_told(&told, "-c", o->config_option);
-	add_told(&told, "-j", o->journal_option);
-	struct detail detail = {.out = stdout, .style = r->style, .options = buf_slice(&told)};
+	struct detail detail = {.out = stdout,
+				.style = r->style,
+				.journal_option = o->journal_option,
+				.config_option = o->config_option,
+				.missing = say_missing};
 	if (r->format_given)
 		detail.format = r->format == HISTORY_JSON ? DETAIL_JSON : DETAIL_JSONL;
-	detail.found = calloc(r->filter.id_count, sizeof *detail.found);
-	int code;
-	if (!detail.found || detail_write(&detail, j, &r->filter, &d) < 0)
-		code = detail.found ? diag_report(&d) : DIAG_IO;
-	else
-		code = report_missing(&r->filter, detail.found);
-	free(detail.found);
-	buf_free(&told);
-	return code;
+	if (detail_write(&detail, j, &r->filter, &d) < 0)
+		return diag_report(&d);
+	return detail.missing_count ? DIAG_NO : DIAG_OK;
 }
 
-static int show_raw(struct journal *j, const struct request *r)
+/* ---- the whole ---- */
+
+static int summarize(struct journal *j, const struct request *r)
 {
 	struct diag d;
-	return detail_write_raw(stdout, j, &r->filter, &d) < 0 ? diag_report(&d) : DIAG_OK;
+	struct summary summary = {.json = r->format_given, .style = r->style, .out = stdout};
+	return summary_write(&summary, j, &r->filter, &d) < 0 ? diag_report(&d) : DIAG_OK;
+}
+
+/* A monitor reads standard output and the exit code only: whatever keeps us from judging is told there. */
+static int check(const char *path, const struct request *r)
+{
+	struct diag d;
+	struct facts facts = {.now = 0};
+	struct verdict verdict = {.severity = VERDICT_UNKNOWN};
+	struct buf b = BUF_INIT;
+	struct journal *j = journal_open(path, JOURNAL_READ, &d);
+	if (!j || facts_gather(&facts, j, r->style.now, &d) < 0) {
+		buf_printf(&b, "EVT UNKNOWN - %s\n", d.text);
+	} else {
+		verdict_judge(&facts, &verdict);
+		if (r->format_given) {
+			verdict_write_json(&b, &verdict);
+			buf_add_char(&b, '\n');
+		} else {
+			verdict_write(&b, &verdict, &facts, &r->style);
+		}
+	}
+	int code = history_flush(&b, stdout, &d) < 0 ? VERDICT_UNKNOWN : (int)verdict.severity;
+	journal_close(j);
+	facts_free(&facts);
+	buf_free(&b);
+	return code;
 }
 
 /* ---- */
@@ -153,11 +201,20 @@ static int show_raw(struct journal *j, const struct request *r)
 static int run(const struct options *o, struct request *r)
 {
 	struct diag d;
+	if (r->mode == VERDICT)
+		return check(o->journal, r);
 	struct journal *j = journal_open(o->journal, JOURNAL_READ, &d);
 	if (!j)
 		return diag_report(&d);
-	bool rows = !r->filter.id_count || (r->format_given && r->format <= HISTORY_TSV);
-	int code = r->raw ? show_raw(j, r) : rows ? list(j, r) : show_events(j, r, o);
+	int code = DIAG_OK;
+	if (r->mode == HISTORY)
+		code = list(j, r);
+	else if (r->mode == EVENTS)
+		code = show_events(j, r, o);
+	else if (r->mode == SUMMARY_OF_ALL)
+		code = summarize(j, r);
+	else if (detail_write_raw(stdout, j, &r->filter, &d) < 0)
+		code = diag_report(&d);
 	journal_close(j);
 	return code;
 }
@@ -170,8 +227,7 @@ int main(int argc, char **argv)
 	options_open(&o, "evt-status", usage, "d:", own_options, argc, argv);
 	options_add(&o, filter_options);
 	take_options(&o, &r);
-	if (r.raw && !o.ended && argc - optind != 1)
-		options_wrong(&o, "--raw: expected one ID");
+	judge_request(&o, &r, argc - optind);
 	if (!options_ready(&o, -1))
 		return options_close(&o);
 	struct slice *ids = filter_take_ids(&r.filter, o.operands, o.operand_count, &d);

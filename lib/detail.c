@@ -2,6 +2,7 @@
 #include "detail.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "digest.h"
 #include "history.h"
@@ -22,6 +23,7 @@ struct walk {
 	int64_t event;      /* whose deliveries are being shown; 0: none yet */
 	int64_t deliveries; /* of it, so far */
 	struct whole whole;
+	bool *found; /* for each id of the filter */
 	struct buf b, sent;
 	struct diag *d;
 	bool failed;
@@ -153,20 +155,32 @@ static bool text_attempt(const struct journal_attempt *attempt, void *context)
 	return true;
 }
 
-/* The command that sends this delivery again, or "" when none will. */
+/* One of the commands that send a delivery again, told what this one was told. */
+static void add_program(struct walk *w, struct buf *b, const char *name)
+{
+	buf_add_text(b, name);
+	if (w->detail->config_option) {
+		buf_add_text(b, " -c ");
+		show_add_shell(b, slice_of(w->detail->config_option));
+	}
+	if (w->detail->journal_option) {
+		buf_add_text(b, " -j ");
+		show_add_shell(b, slice_of(w->detail->journal_option));
+	}
+}
+
+/* The pipeline that sends this delivery again, or nothing when none will. */
 static void add_command(struct walk *w, struct buf *b, const struct journal_row *row)
 {
 	if (row->status == JOURNAL_PROCESSING || !row->stored || !row->destination.ptr)
 		return;
-	struct slice options = w->detail->options;
-	buf_add_text(b, "evt-retry");
-	buf_add_slice(b, options);
+	add_program(w, b, "evt-retry");
 	buf_add_text(b, " -d ");
 	show_add_shell(b, row->destination);
 	buf_add_text(b, row->id.len && row->id.ptr[0] == '-' ? " -- " : " ");
 	show_add_shell(b, row->id);
-	buf_printf(b, " | evt-transform%.*s | evt-deliver%.*s", (int)options.len, options.ptr, (int)options.len,
-		   options.ptr);
+	add_program(w, b, " | evt-transform");
+	add_program(w, b, " | evt-deliver");
 }
 
 static void text_again(struct walk *w, const struct journal_row *row)
@@ -303,7 +317,7 @@ static void mark_found(struct walk *w, struct slice id)
 {
 	for (size_t i = 0; i < w->filter->id_count; i++)
 		if (slice_equal(w->filter->ids[i], id))
-			w->detail->found[i] = true;
+			w->found[i] = true;
 }
 
 static int begin_event(struct walk *w, const struct journal_row *row)
@@ -333,23 +347,44 @@ static bool take_row(const struct journal_row *row, void *context)
 	return !w->failed;
 }
 
+static void tell_missing(struct walk *w)
+{
+	for (size_t i = 0; i < w->filter->id_count; i++)
+		if (!w->found[i]) {
+			w->detail->missing(w->filter->ids[i]);
+			w->detail->missing_count++;
+		}
+}
+
+static int walk(struct walk *w)
+{
+	struct detail *detail = w->detail;
+	if (!w->found)
+		return diag_fail(w->d, DIAG_IO, "out of memory");
+	if (detail->format == DETAIL_JSON)
+		buf_add_char(&w->b, '[');
+	if (journal_list(w->j, w->filter, take_row, w, w->d) < 0 || w->failed)
+		return -1;
+	end_event(w);
+	if (detail->format == DETAIL_JSON)
+		buf_add_text(&w->b, detail->count ? "\n]\n" : "]\n");
+	if (history_flush(&w->b, detail->out, w->d) < 0)
+		return -1;
+	tell_missing(w);
+	return 0;
+}
+
 int detail_write(struct detail *detail, struct journal *j, const struct journal_filter *filter, struct diag *d)
 {
 	struct walk w = {.detail = detail, .j = j, .filter = filter, .d = d};
-	detail->count = 0;
-	if (detail->format == DETAIL_JSON)
-		buf_add_char(&w.b, '[');
-	int result = journal_list(j, filter, take_row, &w, d);
-	if (result == 0 && !w.failed) {
-		end_event(&w);
-		if (detail->format == DETAIL_JSON)
-			buf_add_text(&w.b, detail->count ? "\n]\n" : "]\n");
-		w.failed = history_flush(&w.b, detail->out, d) < 0;
-	}
+	detail->count = detail->missing_count = 0;
+	w.found = calloc(filter->id_count, sizeof *w.found);
+	int result = walk(&w);
+	free(w.found);
 	free_whole(&w.whole);
 	buf_free(&w.b);
 	buf_free(&w.sent);
-	return result < 0 || w.failed ? -1 : 0;
+	return result;
 }
 
 /* ---- raw ---- */

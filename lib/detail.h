@@ -13,9 +13,9 @@ struct detail {
 	enum detail_format format;
 	struct show_style style;
 	FILE *out;
-	struct slice options; /* what the commands to retry must be told besides: " -j FILE", or empty */
-	int64_t count;        /* out: events */
-	bool *found;          /* out: for each id of the filter, whether it is there; the caller's, all false */
+	const char *journal_option, *config_option; /* what the commands to retry must be told too, or NULL */
+	void (*missing)(struct slice id);           /* is told each id of the filter that there is no event of */
+	int64_t count, missing_count;               /* out: events shown, ids not found */
 };
 
 /* Writes the events of filter->ids with those of their deliveries that the filter lets through. 0; or -1 with *d. */
