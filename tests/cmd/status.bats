@@ -76,7 +76,7 @@ on_terminal() {
 }
 
 @test "a wrong value names its option and what is accepted, with exit 64" {
-	run evt-status --status done
+	run evt-status --status 'done'
 	[ "$status" -eq 64 ]
 	[[ $output == *"--status 'done': expected"*"retrying"* ]]
 	run evt-status --since soon
@@ -164,4 +164,59 @@ on_terminal() {
 	[ "${lines[0]}" = '[]' ] || [ "${lines[1]}" = '[]' ]
 	run evt-status --raw nobody
 	[ "$status" -eq 1 ]
+}
+
+@test "the summary counts, shows hours, errors, sources, destinations and the size, as text and as JSON" {
+	fill
+	run evt-status --summary
+	[ "$status" -eq 0 ]
+	[[ $output == *'4 deliveries'*'✓ delivered           1'*'✗ failed              1'*'↻ retrying            1'* ]]
+	[[ $output == *'Last 24 hours'*'█] 4, at most 4'*'crm: 422: email is not valid'*'hubspot: last received '* ]]
+	[[ $output == *'crm: 1 waiting, 0 in processing'* ]]
+	[[ $output == *'Journal '*' KiB'* ]]
+	evt-status --summary --format json | jq -e '.statuses == {received: 0, processing: 0, delivered: 1, failed: 1, retrying: 1, skipped: 1}
+		and (.hours | length == 24 and .[23].deliveries == 4) and (.errors | length == 2 and (map(.count) == [1, 1]))
+		and .sources[0].name == "hubspot" and .destinations[0].breaker == "closed" and .journal.file > 0
+		and .verdict.severity == "WARNING"'
+	evt-status --summary --status skipped --format json | jq -e '.statuses.skipped == 1 and .statuses.delivered == 0 and .errors == []'
+}
+
+@test "--check speaks to monitors: exit code, one line with performance data, then a line for each finding" {
+	line one 1 ',"evtskip":"no"' | { write_destination crm <<<'{"url": "http://127.0.0.1:9/"}' && evt-deliver; }
+	run evt-status --check
+	[ "$status" -eq 0 ]
+	[[ ${lines[0]} == "EVT OK - 0 delivered, 0 failed, 0 retrying in the last 24 h | received=0 "*" skipped=1 waiting=0 breakers_open=0 journal="*B ]]
+	[ "${#lines[@]}" -eq 1 ]
+	fill
+	run evt-status --check
+	[ "$status" -eq 1 ]
+	[[ ${lines[0]} == "EVT WARNING - rejected (crm) | "* ]]
+	[[ ${lines[1]} == "rejected WARNING to crm: 1 failed "*"(bad)"*"error: 422: email is not valid. "* ]]
+	[ "$(evt-status --check --format json | jq -r '.findings[0].name')" = rejected ]
+}
+
+@test "--check: a destination that refuses all for its credentials is critical" {
+	start_destination -r '[{"answers": [{"status": 401}]}]'
+	write_destination crm <<<"{\"url\": \"$DEST_URL/\"}"
+	for ((i = 0; i < 5; i++)); do line "$i" 1; done | evt-deliver
+	run evt-status --check
+	[ "$status" -eq 2 ]
+	[[ ${lines[0]} == "EVT CRITICAL - all-failing (crm) | "* ]]
+	[[ $output == *"5 failed in a row"*"credentials"* ]]
+}
+
+@test "--check of a journal that is not there is unknown" {
+	run evt-status --check
+	[ "$status" -eq 3 ]
+	[[ $output == "EVT UNKNOWN - journal $EVT_JOURNAL: "* ]]
+	[ "${#lines[@]}" -eq 1 ]
+	[ ! -e "$EVT_JOURNAL" ]
+}
+
+@test "what does not go together is refused" {
+	for options in '--check --summary' '--check --since 1h' '--check id' '--summary id' '--raw a b' '--check --format tsv'; do
+		# shellcheck disable=SC2086 # several words
+		run evt-status $options
+		[ "$status" -eq 64 ]
+	done
 }
