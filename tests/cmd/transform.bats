@@ -68,13 +68,13 @@ said() {
 }
 
 @test "a line that fails is journaled with every reason, the others go on, exit 0" {
-	run -0 --separate-stderr evt-transform < <(
+	run -0 transform < <(
 		line 1 crm "$good"
 		line 2 crm '{"properties":{"amount":"abc"}}'
 		line 3 crm "$good"
 	)
 	[ "${#lines[@]}" -eq 2 ]
-	[ "$stderr" = 'evt-transform: line 2: 2: map contacts: /email (from /properties/email): required, but missing; map contacts: /amount (from /properties/amount): "abc" is not of type number' ]
+	[ "$(said)" = 'evt-transform: line 2: 2: map contacts: /email (from /properties/email): required, but missing; map contacts: /amount (from /properties/amount): "abc" is not of type number' ]
 	[ "$(query "select id, status, error from history")" = '2|failed|map contacts: /email (from /properties/email): required, but missing; map contacts: /amount (from /properties/amount): "abc" is not of type number' ]
 	[ "$(query "select payload from history")" = stored ]
 }
