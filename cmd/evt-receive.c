@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* evt-receive: takes events from HTTP senders, or records from standard input, into the journal. */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cgi.h"
+#include "inherited.h"
 #include "listen.h"
 #include "options.h"
 #include "records.h"
@@ -28,7 +26,7 @@ static const char usage[] =
 static const struct option own[] = {
     {"listen", required_argument, NULL, 'l'}, {"source", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
 
-enum { SYSTEMD_FIRST = 3, STOP_MS = 5000 };
+enum { STOP_MS = 5000 }; /* how long the live output may take to end */
 enum mode { MODE_NONE, MODE_LISTEN, MODE_CONNECTION, MODE_CGI, MODE_RECORDS };
 
 struct receive {
@@ -60,62 +58,15 @@ static void hold_signals(void)
 	sigprocmask(SIG_BLOCK, &held, NULL);
 }
 
-/* ---- what standard input is ---- */
-
-/* sd_listen_fds(3). A unit's "sh -c 'evt-receive | ...'" names the shell, our parent. */
-static int systemd_socket(void)
+static enum mode find_mode(struct receive *r)
 {
-	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
-	long named = pid ? atol(pid) : 0;
-	return count && atoi(count) == 1 && (named == getpid() || named == getppid()) ? SYSTEMD_FIRST : -1;
+	if (r->address || r->source)
+		return r->address ? MODE_LISTEN : MODE_RECORDS;
+	if (getenv("GATEWAY_INTERFACE"))
+		return MODE_CGI;
+	enum inherited_kind kind = inherited_take(&r->socket);
+	return kind == INHERITED_LISTENER ? MODE_LISTEN : kind == INHERITED_CONNECTION ? MODE_CONNECTION : MODE_NONE;
 }
-
-static enum mode socket_mode(int fd)
-{
-	int listening = 0;
-	socklen_t len = sizeof listening;
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0)
-		return MODE_NONE;
-	return listening ? MODE_LISTEN : MODE_CONNECTION;
-}
-
-/* inetd puts the socket on 0, 1 and 2: no message may reach the client, and no later file take the number 0. */
-static void move_away(struct receive *r)
-{
-	struct stat socket, st;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC), moved = fcntl(r->socket, F_DUPFD_CLOEXEC, SYSTEMD_FIRST);
-	if (null < 0 || moved < 0 || fstat(moved, &socket) < 0)
-		return;
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-		if (fstat(fd, &st) < 0 || st.st_dev != socket.st_dev || st.st_ino != socket.st_ino)
-			continue;
-		dup2(null, fd);
-		if (fd == STDERR_FILENO)
-			diag_to_syslog();
-	}
-	if (r->socket > STDERR_FILENO)
-		close(r->socket);
-	close(null);
-	r->socket = moved;
-}
-
-static void find_mode(struct receive *r)
-{
-	if (r->address || r->source) {
-		r->mode = r->address ? MODE_LISTEN : MODE_RECORDS;
-	} else if (getenv("GATEWAY_INTERFACE")) {
-		r->mode = MODE_CGI;
-	} else {
-		r->socket = systemd_socket();
-		r->mode = socket_mode(r->socket);
-		if (r->mode == MODE_NONE)
-			r->mode = socket_mode(r->socket = STDIN_FILENO);
-		if (r->mode != MODE_NONE)
-			move_away(r);
-	}
-}
-
-/* ---- the work, once the outlet has been forked ---- */
 
 static int serve(struct receive *r, const struct sources *sources, struct journal *journal, struct diag *d)
 {
@@ -180,6 +131,7 @@ static int run(struct receive *r)
 	struct diag d;
 	struct sources sources = {NULL, 0};
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is a full disk, not the end */
 	int result = r->source ? sources_load_one(&sources, r->config, slice_of(r->source), &d)
 			       : sources_load(&sources, r->config, &d);
 	if (result == 0)
@@ -200,7 +152,7 @@ int main(int argc, char **argv)
 		options_wrong(&o, "-l listens, -s reads records: not both");
 	if (!options_ready(&o, 0))
 		return options_close(&o);
-	find_mode(&r);
+	r.mode = find_mode(&r);
 	if (r.mode == MODE_NONE)
 		options_wrong(&o, "nothing to receive from: give -l ADDR, or -s SOURCE and records on standard input");
 	r.config = o.config;

@@ -276,6 +276,42 @@ END
 	grep -q 'takes events again' "$RECEIVE_ERR"
 }
 
+@test "with its disk full it answers 503, and takes events again when there is room" {
+	needs prlimit
+	start_receiver
+	run post crm '{"id":"1","type":"contact.new"}'
+	answered 202
+	{
+		printf '{"x":"'
+		head -c 900000 /dev/zero | tr '\0' x
+		printf '"}'
+	} >"$BATS_TEST_TMPDIR/large"
+	prlimit --pid "$RECEIVE_PID" --fsize=1000000:unlimited # what a full disk looks like to it: a write that fails
+	run post any "@$BATS_TEST_TMPDIR/large"
+	[ "$output" = 202 ] && run post any "@$BATS_TEST_TMPDIR/large"
+	refused 503 'try again'
+	run post any "@$BATS_TEST_TMPDIR/large"
+	refused 503 'try again'
+	prlimit --pid "$RECEIVE_PID" --fsize=unlimited:unlimited
+	run post any "@$BATS_TEST_TMPDIR/large"
+	answered 202
+	[ "$(grep -c 'answering 503' "$RECEIVE_ERR")" = 1 ]
+	[ "$(sqlite3 "$EVT_JOURNAL" 'pragma integrity_check')" = ok ]
+}
+
+@test "a signal ends it after what is in has been answered" {
+	start_receiver
+	seq -f "url = \"$RECEIVE_URL/any?%g\"" 2000 >"$BATS_TEST_TMPDIR/requests"
+	curl -sS -Z --parallel-max 32 --max-time 20 -d '{}' -K "$BATS_TEST_TMPDIR/requests" -o /dev/null \
+		-w '%{http_code}\n' >"$BATS_TEST_TMPDIR/statuses" 2>/dev/null 3>&- &
+	local client=$!
+	wait_until grep -q 202 "$BATS_TEST_TMPDIR/statuses"
+	stop "$RECEIVE_PID"
+	[ "$STATUS" = 0 ]
+	wait "$client" || true
+	[ "$(count)" -ge "$(grep -c 202 "$BATS_TEST_TMPDIR/statuses")" ]
+}
+
 @test "kill -9 under load loses nothing it has answered" {
 	start_receiver
 	local i
