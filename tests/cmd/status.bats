@@ -123,7 +123,7 @@ on_terminal() {
 	line 'odd' '"\u001b[31m\u009b\n"' ',"evterror":"a\tb\\c \u202e"' >"$BATS_TEST_TMPDIR/odd"
 	evt-deliver <"$BATS_TEST_TMPDIR/odd"
 	sqlite3 "$EVT_JOURNAL" "update delivery set error = 'tab' || char(9) || 'esc' || char(27) || '[31m\\' where code = 'filter'"
-	[[ $(evt-status --error esc) == *'tab\tesc\x1b[31m\\'* ]]
+	[ "$(evt-status --error esc | cut -f13)" = "tab\\tesc\\x1b[31m\\\\" ]
 	[ "$(evt-status --error esc --format jsonl | jq -r .error)" = $'tab\tesc\033[31m\\' ]
 	for format in table tsv json jsonl; do
 		evt-status --format "$format" | without "$CONTROLS"

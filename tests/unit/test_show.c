@@ -160,8 +160,7 @@ static void columns_shrink_widest_first(void **state)
 								       "b           12 twenty-five wide, exactly\n");
 	assert_string_equal(table_at(32, "twenty-five wide, exactly"), "NAME      # REMARK\n"
 								       "a-long-…  7\n"
-								       "b        12 twenty-five wide, e…\n" +
-									   0);
+								       "b        12 twenty-five wide, e…\n");
 }
 
 static void what_has_no_room_goes_below(void **state)
