@@ -91,8 +91,8 @@ age_days() {
 	deliver
 	age_days 8
 	mkfifo "$BATS_TEST_TMPDIR/sql"
-	spawn reader sqlite3 -readonly "$EVT_JOURNAL" <"$BATS_TEST_TMPDIR/sql" >"$BATS_TEST_TMPDIR/rows"
-	exec 7>"$BATS_TEST_TMPDIR/sql"
+	exec 7<>"$BATS_TEST_TMPDIR/sql" # both ways, or opening it would wait for the reader
+	spawn reader sqlite3 -readonly "$EVT_JOURNAL" <"$BATS_TEST_TMPDIR/sql" >"$BATS_TEST_TMPDIR/rows" 7>&-
 	printf 'begin;\nselect count(*) from history;\n' >&7
 	wait_until grep -q 1 "$BATS_TEST_TMPDIR/rows"
 	run evt-prune

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # evt-retry: what is due, what is named, what is refused.
 
+bats_require_minimum_version 1.5.0
 load ../lib
 
 setup() {
