@@ -24,15 +24,20 @@ static void add_list(struct buf *sql, const char *column, const char *prefix, si
 	buf_add_char(sql, ')');
 }
 
+/* What leads to a partial index is said outright: one status with "=", and that what is open is due. */
 static void add_statuses(struct buf *sql, unsigned statuses)
 {
+	const unsigned open = 1u << JOURNAL_RECEIVED | 1u << JOURNAL_PROCESSING | 1u << JOURNAL_RETRYING;
 	if (!statuses)
 		return;
-	buf_add_text(sql, " AND d.status IN (-1");
+	const char *before = statuses & (statuses - 1) ? " AND d.status IN (" : " AND (d.status = ";
 	for (int status = 0; status < JOURNAL_STATUSES; status++)
-		if (statuses & (1u << status))
-			buf_printf(sql, ", %d", status);
+		if (statuses & (1u << status)) {
+			buf_printf(sql, "%s%d", before, status);
+			before = ", ";
+		}
 	buf_add_char(sql, ')');
+	condition(sql, !(statuses & ~open), "d.due_at IS NOT NULL");
 }
 
 void journal_add_conditions(struct buf *sql, const struct journal_filter *f)
