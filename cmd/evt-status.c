@@ -170,7 +170,20 @@ static int summarize(struct journal *j, const struct request *r)
 	return summary_write(&summary, j, &r->filter, &d) < 0 ? diag_report(&d) : DIAG_OK;
 }
 
-/* A monitor reads standard output and the exit code only: whatever keeps us from judging is told there. */
+/* A monitor reads standard output and the exit code only: what keeps us from judging is told there. */
+static void write_verdict(struct buf *b, const struct request *r, const struct verdict *verdict,
+			  const struct facts *facts, const struct diag *d)
+{
+	if (r->format_given) {
+		verdict_write_json(b, verdict);
+		buf_add_char(b, '\n');
+	} else if (verdict->severity == VERDICT_UNKNOWN) {
+		buf_printf(b, "EVT UNKNOWN - %s\n", d->text);
+	} else {
+		verdict_write(b, verdict, facts, &r->style);
+	}
+}
+
 static int check(const char *path, const struct request *r)
 {
 	struct diag d;
@@ -178,17 +191,11 @@ static int check(const char *path, const struct request *r)
 	struct verdict verdict = {.severity = VERDICT_UNKNOWN};
 	struct buf b = BUF_INIT;
 	struct journal *j = journal_open(path, JOURNAL_READ, &d);
-	if (!j || facts_gather(&facts, j, r->style.now, &d) < 0) {
-		buf_printf(&b, "EVT UNKNOWN - %s\n", d.text);
-	} else {
+	if (j && facts_gather(&facts, j, r->style.now, &d) == 0)
 		verdict_judge(&facts, &verdict);
-		if (r->format_given) {
-			verdict_write_json(&b, &verdict);
-			buf_add_char(&b, '\n');
-		} else {
-			verdict_write(&b, &verdict, &facts, &r->style);
-		}
-	}
+	else if (r->format_given)
+		diag_error("%s", d.text);
+	write_verdict(&b, r, &verdict, &facts, &d);
 	int code = history_flush(&b, stdout, &d) < 0 ? VERDICT_UNKNOWN : (int)verdict.severity;
 	journal_close(j);
 	facts_free(&facts);

@@ -162,9 +162,12 @@ static void text_verdict(struct section *s, const struct verdict *verdict)
 	const struct show_style *style = &s->summary->style;
 	buf_printf(s->b, "Verdict %s%s%s", show_begin(tones[verdict->severity], style),
 		   verdict_severity_name(verdict->severity), show_end(tones[verdict->severity], style));
-	for (size_t i = 0; i < verdict->count; i++)
-		buf_printf(s->b, "%s%s", i ? ", " : ": ", verdict->findings[i].name);
-	buf_add_text(s->b, verdict->count ? " (evt-status --check tells more)\n" : "\n");
+	if (verdict->severity != VERDICT_OK) {
+		buf_add_text(s->b, ": ");
+		verdict_add_names(s->b, verdict);
+		buf_add_text(s->b, "; evt-status --check says what to do");
+	}
+	buf_add_char(s->b, '\n');
 }
 
 /* ---- JSON ---- */

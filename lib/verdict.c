@@ -400,13 +400,12 @@ static void write_performance(struct buf *b, const struct facts *f)
 		   f->size.file + f->size.wal);
 }
 
-void verdict_write(struct buf *b, const struct verdict *v, const struct facts *f, const struct show_style *style)
+size_t verdict_add_names(struct buf *b, const struct verdict *v)
 {
-	buf_printf(b, "EVT %s - ", verdict_severity_name(v->severity));
 	size_t named = 0;
-	for (size_t i = 0; i < v->count && v->severity; i++) {
+	for (size_t i = 0; i < v->count; i++) {
 		const struct finding *finding = &v->findings[i];
-		if (!finding->severity)
+		if (finding->severity == VERDICT_OK)
 			continue;
 		buf_printf(b, "%s%s", named++ ? ", " : "", finding->name);
 		if (finding->destination.ptr) {
@@ -415,7 +414,13 @@ void verdict_write(struct buf *b, const struct verdict *v, const struct facts *f
 			buf_add_char(b, ')');
 		}
 	}
-	if (!named)
+	return named;
+}
+
+void verdict_write(struct buf *b, const struct verdict *v, const struct facts *f, const struct show_style *style)
+{
+	buf_printf(b, "EVT %s - ", verdict_severity_name(v->severity));
+	if (verdict_add_names(b, v) == 0)
 		buf_printf(b, "%" PRId64 " delivered, %" PRId64 " failed, %" PRId64 " retrying in the last 24 h",
 			   f->tally.by_status[JOURNAL_DELIVERED], f->tally.by_status[JOURNAL_FAILED],
 			   f->tally.by_status[JOURNAL_RETRYING]);

@@ -34,6 +34,9 @@ struct verdict {
 
 void verdict_judge(const struct facts *facts, struct verdict *verdict);
 
+/* "rejected (crm), stuck (crm)": the findings that call for somebody. How many there are. */
+size_t verdict_add_names(struct buf *b, const struct verdict *verdict);
+
 /* As a monitoring plugin says it: "EVT OK - ...|performance data", then a line for each finding. */
 void verdict_write(struct buf *b, const struct verdict *verdict, const struct facts *facts,
 		   const struct show_style *style);

@@ -210,6 +210,7 @@ on_terminal() {
 	[ "$status" -eq 3 ]
 	[[ $output == "EVT UNKNOWN - journal $EVT_JOURNAL: "* ]]
 	[ "${#lines[@]}" -eq 1 ]
+	[ "$(evt-status --check --format json 2>/dev/null | jq -r .severity)" = UNKNOWN ]
 	[ ! -e "$EVT_JOURNAL" ]
 }
 
@@ -219,4 +220,18 @@ on_terminal() {
 		run evt-status $options
 		[ "$status" -eq 64 ]
 	done
+}
+
+@test "output that cannot be written is exit 74, and a reader that goes away ends it quietly" {
+	fill
+	for options in '' '--format json' '--summary' 'good' '--raw good'; do
+		# shellcheck disable=SC2086 # several words
+		run bash -c "evt-status $options >/dev/full"
+		[ "$status" -eq 74 ]
+		[[ $output == 'evt-status: output: No space left on device' ]]
+	done
+	run bash -c 'evt-status >/dev/full --check'
+	[ "$status" -eq 3 ]
+	run bash -c 'evt-status | true'
+	[ -z "$output" ]
 }
