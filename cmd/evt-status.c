@@ -7,9 +7,9 @@
 #include "detail.h"
 #include "filter.h"
 #include "history.h"
+#include "monitor.h"
 #include "options.h"
 #include "summary.h"
-#include "verdict.h"
 
 static const char usage[] =
     "usage: evt-status [FILTERS] [--format FORMAT] [--utc] [-c DIR] [-j FILE]\n"
@@ -20,26 +20,19 @@ static const char usage[] =
     "Prints the history of deliveries, newest first: on a terminal a table of the last 50, else TSV of all.\n"
     "With IDs: these events whole, with payload and attempts.\n"
     "\n"
-    "      --summary           counts, the last 24 hours, errors, sources, destinations, size\n"
-    "      --check             is all well? One line for a monitor, then a line for each finding;\n"
-    "                          exit 0 ok, 1 warning, 2 critical, 3 unknown\n"
-    "      --format FORMAT     table, tsv, json or jsonl\n"
-    "      --raw               the payload of ID, byte for byte as received\n"
-    "      --utc               times for people in UTC, not local time\n"
-    "  -c, --config DIR        configuration folder\n"
-    "  -j, --journal FILE      journal\n"
-    "  -q, --quiet             errors only\n"
-    "  -v, --verbose           say more\n"
-    "  -V, --version\n"
-    "  -h, --help\n"
+    "  --summary            counts, the last 24 hours, errors, sources, destinations, size\n"
+    "  --check              is all well? For monitors: exit 0 ok, 1 warning, 2 critical, 3 unknown\n"
+    "  --format FORMAT      table, tsv, json or jsonl\n"
+    "  --raw                the payload of ID, byte for byte as received\n"
+    "  --utc                times for people in UTC, not local time\n"
+    "  -c, --config DIR   -j, --journal FILE   -v, --verbose   -q, --quiet   -h, --help   -V, --version\n"
     "\n"
     "FILTERS\n"
-    "      --since WHEN, --until WHEN  received then: RFC 3339, 2026-11-23, @EPOCH, 2h (ago), today, yesterday\n"
-    "      --status A,B        received, processing, delivered, retrying, failed, skipped\n"
-    "      --type GLOB         such as 'contact.*'\n"
-    "      --source NAME, -d, --destination NAME, --subject TEXT\n"
-    "      --error TEXT        stands in the error\n"
-    "      --limit N           rows at most\n";
+    "  --since WHEN         received then or later: RFC 3339, 2026-11-23, @EPOCH, 2h (ago), today, yesterday\n"
+    "  --until WHEN         received before\n"
+    "  --status A,B         received, processing, delivered, retrying, failed, skipped\n"
+    "  --type GLOB          such as 'contact.*'\n"
+    "  --source NAME   -d, --destination NAME   --subject TEXT   --error TEXT   --limit N\n";
 
 enum { FORMAT = FILTER_END, RAW, UTC, SUMMARY, CHECK };
 
@@ -170,46 +163,13 @@ static int summarize(struct journal *j, const struct request *r)
 	return summary_write(&summary, j, &r->filter, &d) < 0 ? diag_report(&d) : DIAG_OK;
 }
 
-/* A monitor reads standard output and the exit code only: what keeps us from judging is told there. */
-static void write_verdict(struct buf *b, const struct request *r, const struct verdict *verdict,
-			  const struct facts *facts, const struct diag *d)
-{
-	if (r->format_given) {
-		verdict_write_json(b, verdict);
-		buf_add_char(b, '\n');
-	} else if (verdict->severity == VERDICT_UNKNOWN) {
-		buf_printf(b, "EVT UNKNOWN - %s\n", d->text);
-	} else {
-		verdict_write(b, verdict, facts, &r->style);
-	}
-}
-
-static int check(const char *path, const struct request *r)
-{
-	struct diag d;
-	struct facts facts = {.now = 0};
-	struct verdict verdict = {.severity = VERDICT_UNKNOWN};
-	struct buf b = BUF_INIT;
-	struct journal *j = journal_open(path, JOURNAL_READ, &d);
-	if (j && facts_gather(&facts, j, r->style.now, &d) == 0)
-		verdict_judge(&facts, &verdict);
-	else if (r->format_given)
-		diag_error("%s", d.text);
-	write_verdict(&b, r, &verdict, &facts, &d);
-	int code = history_flush(&b, stdout, &d) < 0 ? VERDICT_UNKNOWN : (int)verdict.severity;
-	journal_close(j);
-	facts_free(&facts);
-	buf_free(&b);
-	return code;
-}
-
 /* ---- */
 
 static int run(const struct options *o, struct request *r)
 {
 	struct diag d;
 	if (r->mode == VERDICT)
-		return check(o->journal, r);
+		return (int)monitor_check(o->journal, r->format_given, &r->style, stdout);
 	struct journal *j = journal_open(o->journal, JOURNAL_READ, &d);
 	if (!j)
 		return diag_report(&d);
