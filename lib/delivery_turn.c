@@ -9,6 +9,7 @@
 enum {
 	PAUSE_MS = 1000, /* at the most, between tries while the journal is not to be had */
 	GIVE_UP_MS = 60 * 1000,
+	SPARE_BYTES = 16 * 1024, /* that an attempt may keep for its next use */
 };
 
 /* ---- a turn: what is to be recorded and started, in one transaction ---- */
@@ -153,6 +154,8 @@ static void dismiss(struct delivery *r, struct attempt *a)
 {
 	r->held_lines--;
 	r->held_bytes -= a->text.len;
+	if (a->text.cap > SPARE_BYTES)
+		buf_free(&a->text);
 	queue_add(&r->spare, a);
 }
 

@@ -127,6 +127,24 @@ make_due() {
 	[ "$(history_of e1 'status, error')" = 'retrying|the name of name.invalid could not be resolved' ]
 }
 
+tls_port() {
+	sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' "$BATS_TEST_TMPDIR/tls.out" | grep .
+}
+
+@test "a certificate that proves nothing stops the request before it is sent" {
+	command -v openssl >/dev/null || skip 'no openssl'
+	openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -keyout "$BATS_TEST_TMPDIR/key" \
+		-out "$BATS_TEST_TMPDIR/cert" 2>/dev/null
+	spawn tls openssl s_server -accept 127.0.0.1:0 -key "$BATS_TEST_TMPDIR/key" -cert "$BATS_TEST_TMPDIR/cert" -www \
+		</dev/null >"$BATS_TEST_TMPDIR/tls.out"
+	wait_until tls_port
+	write_destination crm <<<"{\"url\": \"https://127.0.0.1:$(tls_port)/\", \"ambiguous\": \"fail\"}"
+	deliver <<<"$(line e1 '"data":1')"
+	[ "$status" -eq 0 ]
+	[[ "$(history_of e1 'status, error')" == "retrying|no secure connection to 127.0.0.1:$(tls_port): "*certificate* ]]
+	[ "$(query 'select code from delivery')" = tls ]
+}
+
 @test "with \"ambiguous\": \"fail\" an unanswered request is not sent again" {
 	start_destination -r '[{"answers": [{"close": true}]}]'
 	crm '"ambiguous": "fail"'
