@@ -19,7 +19,7 @@ enum {
 	TIMEOUT_S = 30,           /* of a connection on which nothing moves */
 	CONNECTIONS_MOST = 1024,  /* each costs HEADERS_MOST, and a body while one is under way */
 	DESCRIPTORS_KEPT = 64,    /* for the journal and the rest of the process */
-	HEADERS_MOST = 32 * 1024, /* libmicrohttpd's memory for a connection; more: 431 */
+	HEADERS_MOST = 16 * 1024, /* libmicrohttpd's memory for a connection; more: 431 */
 	BODY_FIRST = 16 * 1024,   /* reserved on a sender's word alone */
 	BODY_KEPT = 64 * 1024,    /* kept from request to request */
 	UNKNOWN_MOST = 64 * 1024, /* of a body that no source wants */
