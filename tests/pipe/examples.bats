@@ -71,3 +71,52 @@ setup() {
 	[ "$(curl -sS --unix-socket "$dir/socket" -o /dev/null -w '%{http_code}' -d '{"a":1.10}' -H 'Content-Type: application/json' \
 		-H "X-Hub-Signature-256: sha256=$signature" http://localhost/hooks/signed)" = 202 ]
 }
+
+post_answers_202() {
+	[ "$(post open '{"n":1.10}' 2>/dev/null)" = 202 ]
+}
+
+free_port() {
+	start_destination
+	stop "$DEST_PID"
+	RECEIVE_PORT=$DEST_PORT
+	export RECEIVE_URL=$DEST_URL
+}
+
+@test "the service of the example receives on systemd's socket, and delivers" {
+	command -v systemd-socket-activate >/dev/null || skip 'no systemd-socket-activate'
+	write_source open <<<'{"verify": {"scheme": "none"}, "type": "const:t", "destinations": {"archive": ["*"]}}'
+	free_port
+	start_destination
+	sed -i "s,https://archive.example.com,$DEST_URL," "$EVT_CONFIG/destinations/archive.json"
+	local command
+	command=$(sed -n "s/^ExecStart=\/bin\/sh -c '\(.*\)'$/\1/p" "$examples/systemd/evt-receive.service")
+	spawn systemd systemd-socket-activate -l "127.0.0.1:$RECEIVE_PORT" -E PATH="$PATH" -E EVT_CONFIG="$EVT_CONFIG" \
+		-E EVT_JOURNAL="$EVT_JOURNAL" -E ASAN_OPTIONS -E LSAN_OPTIONS sh -c "$command" </dev/null >/dev/null
+	wait_until post_answers_202
+	wait_until test -s "$DEST_LOG"
+	[ "$(requests .body | head -n 1)" = '"{\"n\":1.10}"' ]
+	pkill -P "$PID" evt-receive
+}
+
+@test "the lines of the example receive under inetd" {
+	[ -x /usr/sbin/inetd ] && [ "$(id -u)" -eq 0 ] || skip 'no inetd, or not root'
+	write_source open <<<'{"verify": {"scheme": "none"}, "type": "const:t", "destinations": {}}'
+	local kind
+	for kind in wait nowait; do
+		free_port
+		sed -n "s/^#*\(8080 stream tcp $kind.*\)/\1/p" "$examples/inetd.conf" |
+			sed -e "s,^8080,127.0.0.1:$RECEIVE_PORT," -e 's, evt , root ,' -e "s,/usr/local/bin,$BUILD," -e "s,/etc/evt,$EVT_CONFIG," \
+				-e "s,/var/lib/evt/journal.db,$EVT_JOURNAL," >"$BATS_TEST_TMPDIR/inetd.conf"
+		# It closes every descriptor there might be: few, or that takes minutes.
+		# shellcheck disable=SC2016 # for the inner shell
+		cat "$BATS_TEST_TMPDIR/inetd.conf" >&2
+		spawn inetd sh -c 'ulimit -n 256; exec inetd -i "$0"' "$BATS_TEST_TMPDIR/inetd.conf" </dev/null >/dev/null
+		wait_until post_answers_202
+		post_answers_202
+		post_answers_202
+		pkill -P "$PID" evt-receive || :
+		stop "$PID"
+	done
+	[ "$(query "select count(*) from history where status = 'skipped'")" -eq 6 ]
+}
