@@ -211,6 +211,7 @@ while [ $round -lt 5 ]; do
 	evt-retry | evt-transform | evt-deliver || :
 	sleep 1
 done 2>"$demo/retry.err"
+sort -u "$demo/retry.err"
 
 # ---- 4: what has become of them ----
 
@@ -227,7 +228,7 @@ evt-status evt_1QX00023
 say '$ evt-status --check'
 verdict=0
 evt-status --check || verdict=$?
-echo "(exit status $verdict: 0 is fine, 1 a warning, 2 critical; here it tells of the file that is missing, and of what failed)"
+echo "(exit status $verdict: 0 is fine, 1 a warning, 2 critical. What waits for the missing file becomes critical after 15 minutes.)"
 
 cat <<END
 
