@@ -22,6 +22,7 @@ struct slot {
 	struct curl_slist headers[2];       /* these lines, followed by the target's list */
 	struct buf head, body;
 	int64_t started_at;
+	int64_t ends_by; /* monotonic; 0: not under way */
 	void *context;
 	char detail[CURL_ERROR_SIZE];
 };
@@ -184,6 +185,9 @@ static int set_up_slot(struct slot *slot)
 	SET(CURLOPT_WRITEDATA, (void *)slot);
 	SET(CURLOPT_ERRORBUFFER, slot->detail);
 	SET(CURLOPT_PRIVATE, (void *)slot);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	SET(CURLOPT_QUICK_EXIT, 1L); /* a name server that does not answer must not hold up the others */
+#endif
 	return 0;
 }
 
@@ -191,7 +195,6 @@ static int set_target(struct slot *slot, const struct sender_target *target)
 {
 	const struct dest *dest = target->dest;
 	int64_t connect_ms = dest->timeout_ms < SENDER_CONNECT_MS ? dest->timeout_ms : SENDER_CONNECT_MS;
-	SET(CURLOPT_TIMEOUT_MS, (long)dest->timeout_ms);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
 	/* libcurl sends once more by itself when a kept connection turns out to be closed. Where the file says that an
 	 * unanswered request must not be repeated, no connection is used twice. */
@@ -258,9 +261,20 @@ int sender_start(struct sender *s, const struct sender_request *request)
 	slot->started_at = clock_now();
 	if (set_request(slot, request) < 0 || curl_multi_add_handle(s->multi, slot->easy) != CURLM_OK)
 		return -1;
+	slot->ends_by = clock_monotonic() + request->target->dest->timeout_ms;
 	s->free = slot->next;
 	s->taken_up++;
 	return 0;
+}
+
+/* `timeout_ms`, or less when a request's time is up before. */
+static int until_next_end(const struct sender *s, int timeout_ms)
+{
+	int64_t now = clock_monotonic(), wait = timeout_ms;
+	for (int i = 0; i < SENDER_SLOTS; i++)
+		if (s->slots[i].ends_by && s->slots[i].ends_by - now < wait)
+			wait = s->slots[i].ends_by - now;
+	return wait > 0 ? (int)wait : 0;
 }
 
 int sender_wait(struct sender *s, struct curl_waitfd *extra, unsigned count, int timeout_ms, struct diag *d)
@@ -269,7 +283,8 @@ int sender_wait(struct sender *s, struct curl_waitfd *extra, unsigned count, int
 	CURLMcode code = curl_multi_perform(s->multi, &running);
 	/* What has just ended makes no descriptor ready. */
 	if (code == CURLM_OK)
-		code = curl_multi_poll(s->multi, extra, count, running < s->taken_up ? 0 : timeout_ms, NULL);
+		code = curl_multi_poll(s->multi, extra, count,
+				       running < s->taken_up ? 0 : until_next_end(s, timeout_ms), NULL);
 	if (code == CURLM_OK)
 		code = curl_multi_perform(s->multi, &running);
 	if (code != CURLM_OK)
@@ -299,22 +314,41 @@ static void describe(struct slot *slot, CURLcode code, struct sender_answer *a)
 	    .slot = slot};
 }
 
+static void end(struct sender *s, struct slot *slot, CURLcode code, struct sender_answer *answer)
+{
+	curl_multi_remove_handle(s->multi, slot->easy);
+	slot->ends_by = 0;
+	s->taken_up--;
+	describe(slot, code, answer);
+}
+
+/* Timeouts are ours, not libcurl's, which looks at the clock before it looks at the socket: an answer that came while the
+ * caller was busy elsewhere would be taken for none. Here all that has come has been read. */
+static bool take_overdue(struct sender *s, struct sender_answer *answer)
+{
+	int64_t now = clock_monotonic();
+	for (int i = 0; i < SENDER_SLOTS; i++) {
+		if (s->slots[i].ends_by && s->slots[i].ends_by <= now) {
+			end(s, &s->slots[i], CURLE_OPERATION_TIMEDOUT, answer);
+			return true;
+		}
+	}
+	return false;
+}
+
 bool sender_take(struct sender *s, struct sender_answer *answer)
 {
 	int left;
 	for (CURLMsg *m; (m = curl_multi_info_read(s->multi, &left));) {
 		if (m->msg != CURLMSG_DONE)
 			continue;
-		CURLcode code = m->data.result;
-		CURL *easy = m->easy_handle;
+		CURLcode code = m->data.result; /* gone with the handle's removal */
 		struct slot *slot = NULL;
-		curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&slot);
-		curl_multi_remove_handle(s->multi, easy);
-		s->taken_up--;
-		describe(slot, code, answer);
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&slot);
+		end(s, slot, code, answer);
 		return true;
 	}
-	return false;
+	return take_overdue(s, answer);
 }
 
 void sender_release(struct sender *s, struct sender_answer *answer)

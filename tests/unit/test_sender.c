@@ -84,6 +84,7 @@ struct exchange {
 	struct sender *sender;
 	struct sender_target *target;
 	struct sender_answer answer;
+	int busy_ms; /* before the answer is looked for */
 };
 
 static void exchange(struct exchange *x, const char *url, const char *method)
@@ -103,6 +104,12 @@ static void exchange(struct exchange *x, const char *url, const char *method)
 					       .key = SLICE("0123456789abcdef"),
 					       .context = &context};
 	assert_int_equal(sender_start(x->sender, &request), 0);
+	if (x->busy_ms) {
+		for (int i = 0; i < 5; i++)
+			assert_int_equal(sender_wait(x->sender, NULL, 0, 10, &d), 0);
+		usleep((useconds_t)x->busy_ms * 1000);
+		assert_int_equal(sender_wait(x->sender, NULL, 0, 0, &d), 0);
+	}
 	while (!sender_take(x->sender, &x->answer))
 		assert_int_equal(sender_wait(x->sender, NULL, 0, 1000, &d), 0);
 	assert_ptr_equal(x->answer.context, &context);
@@ -220,6 +227,37 @@ static void what_is_no_answer_has_no_status(void **state)
 	}
 }
 
+/* While the caller is busy elsewhere, as with a journal that is locked. */
+static void an_answer_that_came_in_time_is_no_timeout(void **state)
+{
+	(void)state;
+	struct exchange x = {.dest = {.timeout_ms = 200}, .busy_ms = 600};
+	struct server s = start_server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 0);
+	exchange(&x, s.url, "POST");
+	assert_int_equal(x.answer.facts.http_status, 200);
+	assert_int_equal(x.answer.facts.curl, CURLE_OK);
+	end_exchange(&x);
+	end_server(&s);
+}
+
+static void no_answer_in_time_is_a_timeout(void **state)
+{
+	(void)state;
+	struct exchange x = {.dest = {.timeout_ms = 50}};
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof address;
+	char url[64];
+	assert_int_equal(listen(listener, 1) || getsockname(listener, (struct sockaddr *)&address, &len), 0);
+	snprintf(url, sizeof url, "http://127.0.0.1:%d/", ntohs(address.sin_port));
+	exchange(&x, url, "POST");
+	assert_int_equal(x.answer.facts.curl, CURLE_OPERATION_TIMEDOUT);
+	assert_true(x.answer.facts.sent);
+	assert_in_range(x.answer.ended_at - x.answer.started_at, 45, 5000);
+	end_exchange(&x);
+	close(listener);
+}
+
 static void nobody_there_is_told_from_no_answer(void **state)
 {
 	(void)state;
@@ -259,6 +297,8 @@ int main(void)
 	    cmocka_unit_test(a_long_answer_is_cut),
 	    cmocka_unit_test(the_head_is_the_final_one_and_bounded),
 	    cmocka_unit_test(what_is_no_answer_has_no_status),
+	    cmocka_unit_test(an_answer_that_came_in_time_is_no_timeout),
+	    cmocka_unit_test(no_answer_in_time_is_a_timeout),
 	    cmocka_unit_test(nobody_there_is_told_from_no_answer),
 	    cmocka_unit_test(other_protocols_are_refused),
 	    cmocka_unit_test(headers_are_found_by_name),
