@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cgi.h"
+#include "httpd.h"
 #include "inherited.h"
 #include "listen.h"
 #include "options.h"
@@ -35,28 +36,8 @@ struct receive {
 	enum mode mode;
 	int socket; /* inherited, or opened for -l; -1: none */
 	struct outlet outlet;
+	const volatile sig_atomic_t *stop;
 };
-
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number)
-{
-	stop = number;
-}
-
-/* Blocked, and let in only while the server waits. */
-static void hold_signals(void)
-{
-	struct sigaction action = {.sa_handler = on_signal};
-	sigset_t held;
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
-	sigemptyset(&held);
-	sigaddset(&held, SIGTERM);
-	sigaddset(&held, SIGINT);
-	sigprocmask(SIG_BLOCK, &held, NULL);
-}
 
 static enum mode find_mode(struct receive *r)
 {
@@ -71,7 +52,7 @@ static enum mode find_mode(struct receive *r)
 static int serve(struct receive *r, const struct sources *sources, struct journal *journal, struct diag *d)
 {
 	char name[LISTEN_NAME_SIZE];
-	struct server server = {sources, journal, &r->outlet, -1, -1, &stop};
+	struct server server = {sources, journal, &r->outlet, -1, -1, r->stop};
 	if (r->address && (r->socket = listen_open(r->address, d)) < 0)
 		return -1;
 	*(r->mode == MODE_LISTEN ? &server.listener : &server.connection) = r->socket;
@@ -114,7 +95,7 @@ static int receive(struct receive *r, const struct sources *sources, struct diag
 	if (r->mode == MODE_CGI)
 		return cgi_run(sources, r->journal, STDIN_FILENO, STDOUT_FILENO, d);
 	if (r->mode != MODE_RECORDS)
-		hold_signals();
+		r->stop = httpd_hold_signals();
 	if (outlet_wanted(r->socket) && outlet_start(&r->outlet, r->journal, r->config, r->socket, d) < 0)
 		return -1;
 	struct journal *journal = journal_open(r->journal, JOURNAL_WRITE, d);
