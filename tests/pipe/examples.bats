@@ -110,7 +110,6 @@ free_port() {
 				-e "s,/var/lib/evt/journal.db,$EVT_JOURNAL," >"$BATS_TEST_TMPDIR/inetd.conf"
 		# It closes every descriptor there might be: few, or that takes minutes.
 		# shellcheck disable=SC2016 # for the inner shell
-		cat "$BATS_TEST_TMPDIR/inetd.conf" >&2
 		spawn inetd sh -c 'ulimit -n 256; exec inetd -i "$0"' "$BATS_TEST_TMPDIR/inetd.conf" </dev/null >/dev/null
 		wait_until post_answers_202
 		post_answers_202
