@@ -58,10 +58,31 @@ static void find_unicode(void)
 		unicode = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
 }
 
+/* The text as it is, or with the case of its ASCII letters changed, up to the first byte that is not ASCII: how far it came. */
+static size_t change_ascii(enum apply apply, struct slice text, char *out)
+{
+	char first = apply == APPLY_LOWERCASE ? 'A' : 'a';
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+		if (c >= 0x80)
+			return i;
+		out[i] = (char)(c ^ ((unsigned char)(c - first) < 26) << 5);
+	}
+	return text.len;
+}
+
 static struct slice change_case(enum apply apply, struct slice text, struct buf *out)
 {
-	pthread_once(&unicode_once, find_unicode);
 	size_t from = out->len;
+	char *ascii = buf_reserve(out, text.len);
+	if (!ascii)
+		return SLICE_NONE;
+	size_t done = change_ascii(apply, text, ascii);
+	out->len += done;
+	if (done == text.len)
+		return (struct slice){out->data + from, done};
+	text = (struct slice){text.ptr + done, text.len - done};
+	pthread_once(&unicode_once, find_unicode);
 	for (const char *at = text.ptr, *end = at + text.len; at < end;) {
 		wint_t c = (wint_t)utf8_take(&at);
 		char bytes[4];

@@ -47,12 +47,13 @@ void attempt_plan_free(struct attempt_plan *plan)
 
 /* ---- the event ---- */
 
-enum { SLICES = 12 };
+enum { SLICES = 14 };
 
 static void slices_of(struct event *e, struct slice *slices[SLICES])
 {
-	struct slice *all[SLICES] = {&e->id,           &e->source,      &e->type, &e->subject, &e->time,  &e->data,
-				     &e->content_type, &e->destination, &e->map,  &e->skip,    &e->error, &e->extra};
+	struct slice *all[SLICES] = {&e->id,    &e->source,       &e->type,        &e->subject, &e->time,
+				     &e->data,  &e->content_type, &e->destination, &e->map,     &e->skip,
+				     &e->error, &e->extra,        &e->mode,        &e->raw};
 	memcpy(slices, all, sizeof all);
 }
 

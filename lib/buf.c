@@ -37,32 +37,6 @@ char *buf_reserve(struct buf *b, size_t extra)
 	return grown + b->len;
 }
 
-void buf_add(struct buf *b, const void *bytes, size_t len)
-{
-	char *end = buf_reserve(b, len);
-	if (!end)
-		return;
-	if (len)
-		memcpy(end, bytes, len);
-	end[len] = '\0';
-	b->len += len;
-}
-
-void buf_add_slice(struct buf *b, struct slice s)
-{
-	buf_add(b, s.ptr, s.len);
-}
-
-void buf_add_text(struct buf *b, const char *text)
-{
-	buf_add(b, text, strlen(text));
-}
-
-void buf_add_char(struct buf *b, char c)
-{
-	buf_add(b, &c, 1);
-}
-
 void buf_add_int(struct buf *b, int64_t value)
 {
 	buf_printf(b, "%" PRId64, value);

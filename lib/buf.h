@@ -36,10 +36,31 @@ static inline struct slice buf_slice(const struct buf *b) /* valid until the nex
 }
 
 char *buf_reserve(struct buf *b, size_t extra); /* room for `extra` more bytes; where they go, or NULL */
-void buf_add(struct buf *b, const void *bytes, size_t len);
-void buf_add_slice(struct buf *b, struct slice s);
-void buf_add_text(struct buf *b, const char *text);
-void buf_add_char(struct buf *b, char c);
+
+/* Appends are mostly short and mostly find room: that case is worth having in line. */
+static inline void buf_add(struct buf *b, const void *bytes, size_t len)
+{
+	bool fits = !b->failed && len < b->cap - b->len;
+	char *end = fits ? b->data + b->len : buf_reserve(b, len);
+	if (!end)
+		return;
+	if (len)
+		memcpy(end, bytes, len);
+	end[len] = '\0';
+	b->len += len;
+}
+static inline void buf_add_slice(struct buf *b, struct slice s)
+{
+	buf_add(b, s.ptr, s.len);
+}
+static inline void buf_add_text(struct buf *b, const char *text)
+{
+	buf_add(b, text, strlen(text));
+}
+static inline void buf_add_char(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
 void buf_add_int(struct buf *b, int64_t value);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));

@@ -63,7 +63,9 @@ static int take_number(struct slice *text, size_t digits)
 
 static bool take_char(struct slice *text, const char *any_of)
 {
-	if (text->len == 0 || !strchr(any_of, *text->ptr) || *text->ptr == '\0')
+	while (text->len && *any_of && *any_of != *text->ptr)
+		any_of++;
+	if (text->len == 0 || !*any_of)
 		return false;
 	text->ptr++;
 	text->len--;

@@ -41,9 +41,8 @@ bool event_is_name(struct slice text)
 
 /* ---- reading ---- */
 
-enum kind { VERSION, NAME, TIME, RECORDED, TEXT, REASON, ATTEMPT, CLAIM, DATA, DATA_BASE64 };
+enum kind { VERSION, NAME, TIME, RECORDED, TEXT, MODE, REASON, ATTEMPT, CLAIM, RAW, DATA, DATA_BASE64 };
 
-/* The attributes in the order in which they are written. */
 static const struct attribute {
 	const char *name;
 	size_t len;
@@ -54,31 +53,37 @@ static const struct attribute {
 	{                                                                                                              \
 		name, sizeof(name) - 1, kind, offsetof(struct event, field)                                            \
 	}
-    ATTRIBUTE("specversion", VERSION, id),
-    ATTRIBUTE("id", NAME, id),
-    ATTRIBUTE("source", NAME, source),
-    ATTRIBUTE("type", NAME, type),
-    ATTRIBUTE("subject", NAME, subject),
-    ATTRIBUTE("time", TIME, time),
-    ATTRIBUTE("recordedtime", RECORDED, recorded_at),
-    ATTRIBUTE("datacontenttype", TEXT, content_type),
-    ATTRIBUTE("evtdestination", NAME, destination),
-    ATTRIBUTE("evtattempt", ATTEMPT, attempt),
-    ATTRIBUTE("evtclaim", CLAIM, claim),
-    ATTRIBUTE("evtmap", NAME, map),
-    ATTRIBUTE("evtskip", REASON, skip),
-    ATTRIBUTE("evterror", REASON, error),
-    ATTRIBUTE("data_base64", DATA_BASE64, data),
-    ATTRIBUTE("data", DATA, data),
+    [EVENT_SPECVERSION] = ATTRIBUTE("specversion", VERSION, id),
+    [EVENT_ID] = ATTRIBUTE("id", NAME, id),
+    [EVENT_SOURCE] = ATTRIBUTE("source", NAME, source),
+    [EVENT_TYPE] = ATTRIBUTE("type", NAME, type),
+    [EVENT_SUBJECT] = ATTRIBUTE("subject", NAME, subject),
+    [EVENT_TIME] = ATTRIBUTE("time", TIME, time),
+    [EVENT_RECORDEDTIME] = ATTRIBUTE("recordedtime", RECORDED, recorded_at),
+    [EVENT_DATACONTENTTYPE] = ATTRIBUTE("datacontenttype", TEXT, content_type),
+    [EVENT_EVTDESTINATION] = ATTRIBUTE("evtdestination", NAME, destination),
+    [EVENT_EVTATTEMPT] = ATTRIBUTE("evtattempt", ATTEMPT, attempt),
+    [EVENT_EVTCLAIM] = ATTRIBUTE("evtclaim", CLAIM, claim),
+    [EVENT_EVTMAP] = ATTRIBUTE("evtmap", NAME, map),
+    [EVENT_EVTMODE] = ATTRIBUTE("evtmode", MODE, mode),
+    [EVENT_EVTSKIP] = ATTRIBUTE("evtskip", REASON, skip),
+    [EVENT_EVTERROR] = ATTRIBUTE("evterror", REASON, error),
+    [EVENT_EVTRAW] = ATTRIBUTE("evtraw", RAW, raw),
+    [EVENT_DATA_BASE64] = ATTRIBUTE("data_base64", DATA_BASE64, data),
+    [EVENT_DATA] = ATTRIBUTE("data", DATA, data),
 #undef ATTRIBUTE
 };
 enum { ATTRIBUTES = sizeof attributes / sizeof attributes[0] };
 
-static const struct attribute *find_attribute(struct slice name)
+/* The attribute of that name, or NULL. Most lines have them in our order: the search begins at `guess`. */
+static const struct attribute *find_attribute(struct slice name, const struct attribute *guess)
 {
-	for (size_t i = 0; i < ATTRIBUTES; i++)
-		if (attributes[i].len == name.len && memcmp(attributes[i].name, name.ptr, name.len) == 0)
-			return &attributes[i];
+	for (int i = 0; i < ATTRIBUTES; i++, guess++) {
+		if (guess == attributes + ATTRIBUTES)
+			guess = attributes;
+		if (guess->len == name.len && slice_same_bytes(guess->name, name.ptr, name.len))
+			return guess;
+	}
 	return NULL;
 }
 
@@ -150,6 +155,8 @@ static int check_text(const struct attribute *a, struct slice text, struct event
 		if (clock_parse(text, &e->recorded_at) < 0 || e->recorded_at < 0 || e->recorded_at > RECORDED_LATEST)
 			return wrong(d, a, "an RFC 3339 time");
 		return 0;
+	case MODE:
+		return slice_is(text, "binary") ? 0 : wrong(d, a, "\"binary\"");
 	case TEXT:
 		return has_controls(text) ? wrong(d, a, "no control characters") : 0;
 	default:
@@ -210,6 +217,9 @@ static int take_attribute(struct event_parser *p, uint32_t node, const struct at
 	case ATTEMPT:
 	case CLAIM:
 		return take_number(p, node, a, e, d);
+	case RAW:
+		e->raw = jtext_raw(&p->json, node);
+		return 0;
 	case DATA:
 	case DATA_BASE64:
 		return take_body(p, node, a, e, d);
@@ -218,13 +228,38 @@ static int take_attribute(struct event_parser *p, uint32_t node, const struct at
 	}
 }
 
+/* A walk over the line's members. */
+struct members {
+	struct event_parser *p;
+	uint32_t key, end; /* the value is key + 1 */
+	const struct attribute *attribute, *guess;
+};
+
 /* Names of attributes have at most 15 bytes; one written with escapes is looked at decoded all the same. */
-static const struct attribute *attribute_of(struct event_parser *p, uint32_t key)
+static void look_at_name(struct members *m)
 {
+	struct event_parser *p = m->p;
+	if (m->key >= m->end)
+		return;
 	size_t from = p->text.len;
-	const struct attribute *a = find_attribute(jtext_string(&p->json, key, &p->text));
+	m->attribute = find_attribute(jtext_string(&p->json, m->key, &p->text), m->guess);
 	p->text.len = from;
-	return a;
+	if (m->attribute)
+		m->guess = m->attribute + 1;
+}
+
+static struct members members_first(struct event_parser *p)
+{
+	struct members m = {
+	    .p = p, .key = jtext_first(&p->json, 0), .end = jtext_end(&p->json, 0), .guess = attributes};
+	look_at_name(&m);
+	return m;
+}
+
+static void members_next(struct members *m)
+{
+	m->key = jtext_next(&m->p->json, m->key + 1);
+	look_at_name(m);
 }
 
 /* Everything that is not ours, as the members stood in the line. Comes last, so that it is one piece. */
@@ -232,14 +267,14 @@ static void keep_extra(struct event_parser *p, struct event *e)
 {
 	size_t from = p->text.len;
 	const struct jtext *j = &p->json;
-	for (uint32_t k = jtext_first(j, 0); k < jtext_end(j, 0); k = jtext_next(j, k + 1)) {
-		if (attribute_of(p, k))
+	for (struct members m = members_first(p); m.key < m.end; members_next(&m)) {
+		if (m.attribute)
 			continue;
 		if (p->text.len > from)
 			buf_add_char(&p->text, ',');
-		buf_add_slice(&p->text, jtext_raw(j, k));
+		buf_add_slice(&p->text, jtext_raw(j, m.key));
 		buf_add_char(&p->text, ':');
-		jtext_add_one_line(&p->text, jtext_raw(j, k + 1));
+		jtext_add_one_line(&p->text, jtext_raw(j, m.key + 1));
 	}
 	e->extra = (struct slice){p->text.data + from, p->text.len - from};
 }
@@ -268,9 +303,9 @@ int event_parse(struct event_parser *p, struct slice line, struct event *e, stru
 	if (!buf_reserve(&p->text, line.len))
 		return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
 	bool versioned = false, others = false;
-	for (uint32_t k = jtext_first(j, 0); k < jtext_end(j, 0); k = jtext_next(j, k + 1)) {
-		const struct attribute *a = attribute_of(p, k);
-		if (a && take_attribute(p, k + 1, a, e, d) < 0)
+	for (struct members m = members_first(p); m.key < m.end; members_next(&m)) {
+		const struct attribute *a = m.attribute;
+		if (a && take_attribute(p, m.key + 1, a, e, d) < 0)
 			return -1;
 		others |= !a;
 		versioned |= a && a->kind == VERSION;
@@ -342,6 +377,12 @@ static void write_attribute(struct buf *b, const struct attribute *a, const stru
 		begin_member(b, a);
 		jtext_add_string(b, slice_of(clock_format(e->recorded_at, at)));
 		break;
+	case RAW:
+		if (!e->raw.ptr)
+			break;
+		begin_member(b, a);
+		jtext_add_one_line(b, e->raw);
+		break;
 	case DATA:
 	case DATA_BASE64:
 		write_body(b, a, e);
@@ -364,6 +405,39 @@ void event_write(struct buf *b, const struct event *e)
 		}
 		write_attribute(b, a, e);
 	}
+	buf_add(b, "}\n", 2);
+}
+
+static void add_piece(struct buf *b, const char *from, const char *to, bool first)
+{
+	if (!first)
+		buf_add_char(b, ',');
+	buf_add(b, from, (size_t)(to - from));
+}
+
+void event_rewrite(struct buf *b, struct event_parser *p, const struct event *e, unsigned changed)
+{
+	const struct jtext *j = &p->json;
+	const char *from = NULL, *to = NULL; /* members that stand side by side are copied in one piece */
+	bool first = true;
+	buf_add_char(b, '{');
+	for (struct members m = members_first(p); m.key < m.end; members_next(&m)) {
+		if (!m.attribute || !(changed & EVENT_BIT(m.attribute - attributes))) {
+			from = from ? from : jtext_raw(j, m.key).ptr;
+			to = j->text.ptr + j->nodes[m.key + 1].end;
+			continue;
+		}
+		if (from) {
+			add_piece(b, from, to, first);
+			first = false;
+		}
+		from = NULL;
+	}
+	if (from)
+		add_piece(b, from, to, first);
+	for (int i = 0; i < ATTRIBUTES; i++)
+		if (changed & EVENT_BIT(i))
+			write_attribute(b, &attributes[i], e);
 	buf_add(b, "}\n", 2);
 }
 
@@ -392,6 +466,8 @@ static size_t attribute_size(const struct attribute *a, const struct event *e, s
 		return around + strlen("9223372036854775807");
 	case RECORDED:
 		return around + CLOCK_TEXT_SIZE + 2;
+	case RAW:
+		return e->raw.ptr ? around + e->raw.len : 0;
 	case DATA:
 		return e->body == EVENT_JSON ? around + e->data.len : 0;
 	case DATA_BASE64:

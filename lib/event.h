@@ -30,8 +30,33 @@ struct event {
 	int attempt;              /* evtattempt: the number the next attempt will have; 0 when absent */
 	int64_t claim;            /* evtclaim; 0 when absent */
 	struct slice map;         /* evtmap: the map that made `data` */
+	struct slice mode;        /* evtmode: "binary", to be sent as CloudEvents in binary mode */
+	struct slice raw; /* evtraw: JSON text, the payload as it came, where no claim names it and `data` is mapped */
 	struct slice skip, error; /* evtskip, evterror: the line carries its own end */
 };
+
+/* The attributes, in the order in which they are written. */
+enum event_attribute {
+	EVENT_SPECVERSION,
+	EVENT_ID,
+	EVENT_SOURCE,
+	EVENT_TYPE,
+	EVENT_SUBJECT,
+	EVENT_TIME,
+	EVENT_RECORDEDTIME,
+	EVENT_DATACONTENTTYPE,
+	EVENT_EVTDESTINATION,
+	EVENT_EVTATTEMPT,
+	EVENT_EVTCLAIM,
+	EVENT_EVTMAP,
+	EVENT_EVTMODE,
+	EVENT_EVTSKIP,
+	EVENT_EVTERROR,
+	EVENT_EVTRAW,
+	EVENT_DATA_BASE64,
+	EVENT_DATA,
+};
+#define EVENT_BIT(attribute) (1U << (attribute))
 
 /* Memory that parsing reuses from line to line. */
 struct event_parser {
@@ -51,6 +76,10 @@ uint32_t event_data_node(const struct event_parser *p); /* JTEXT_NOWHERE when th
 /* Appends the event as one line, its newline included, attributes in the order of evt-event(5). Data is made one
  * line. Absent attributes are left out. */
 void event_write(struct buf *b, const struct event *e);
+
+/* Appends the line that `p` has parsed, every member as it stands there; but those whose EVENT_BIT is in `changed`
+ * have the value they have in `e`, or go. specversion is never among these. */
+void event_rewrite(struct buf *b, struct event_parser *p, const struct event *e, unsigned changed);
 
 /* The finished line's length at the most, to hold against the limit before it is journaled: counts the
  * line that event_write would write with `destination_len` bytes of destination and the largest counters. */

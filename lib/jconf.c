@@ -116,6 +116,10 @@ static int read_json(struct jconf *c, const char *dir, const char *kind, struct 
 		return refuse_text(c, &error);
 	if (jtext_type(&c->json, 0) != JTEXT_OBJECT)
 		return diag_fail(c->diag, DIAG_CONFIG, "%s: expected a JSON object", c->file);
+	/* Line breaks can only be white space now; without them, a value can be written into a line as it stands. */
+	for (size_t i = 0; i < c->bytes.len; i++)
+		if (c->bytes.data[i] == '\n' || c->bytes.data[i] == '\r')
+			c->bytes.data[i] = ' ';
 	/* Every string is decoded once, so that this holds them all without ever moving. */
 	if (!buf_reserve(&c->strings, c->bytes.len))
 		return diag_fail(c->diag, DIAG_TRY_AGAIN, "%s: out of memory", c->file);

@@ -186,13 +186,19 @@ int journal_adopt(struct journal *j, const struct event *e, int64_t now, int64_t
 {
 	*claim = 0;
 	unsigned char digest[DIGEST_MOST];
-	digest_payload(j, e, digest);
+	struct event received = *e;
+	if (e->raw.ptr) { /* mapped on its way: what is stored is what is mapped again at a retry */
+		received.body = EVENT_JSON;
+		received.data = e->raw;
+		received.content_type = SLICE_NONE;
+	}
+	digest_payload(j, &received, digest);
 	struct journal_destination *to = journal_destination(j, e->destination);
 	int64_t event = journal_find_event(j, e->source, e->id);
 	struct journal_delivery known;
 	if (to && !(event && journal_find_delivery(j, event, to->id, &known))) {
 		if (!event)
-			event = insert_event(j, e, digest, now);
+			event = insert_event(j, &received, digest, now);
 		insert_delivery(j, event, to->id, e->source, e->subject, now);
 		claim_adopted(j, event, to->id, now, lease_ms);
 		*claim = 1;

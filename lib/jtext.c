@@ -87,21 +87,41 @@ static const uint8_t byte_class[256] = {
     HIGHS16,        HIGHS16,        HIGHS16,        HIGHS16,                          /* c0 to ff */
 };
 
-/* Eight bytes at a time: are all of them PLAIN? Each term sets the top bit of the lowest byte that is not. */
-static inline bool eight_plain(const unsigned char *at)
+/* Many bytes at a time, in one vector register where the machine has them: are all of them PLAIN? As a signed byte, what is above
+ * 0x7f is less than 0x20, too. */
+typedef signed char bytes16 __attribute__((vector_size(16)));
+typedef uint64_t words2 __attribute__((vector_size(16)));
+
+static inline bool sixteen_plain(const unsigned char *at)
+{
+	bytes16 v;
+	memcpy(&v, at, sizeof v);
+	words2 special = (words2)((v == '"') | (v == '\\') | (v < 0x20));
+	return (special[0] | special[1]) == 0;
+}
+
+/* Of eight bytes, the top bits of those that are not PLAIN; behind the first of them other bits may be set, too. */
+static inline uint64_t not_plain(const unsigned char *at)
 {
 	const uint64_t ones = 0x0101010101010101U, tops = 0x8080808080808080U;
 	uint64_t v;
 	memcpy(&v, at, sizeof v);
+	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+		v = __builtin_bswap64(v);
 	uint64_t quote = v ^ (ones * '"'), backslash = v ^ (ones * '\\');
 	uint64_t special = v | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((v - ones * 0x20) & ~v);
-	return (special & tops) == 0;
+	return special & tops;
 }
 
 static inline const unsigned char *skip_plain(const unsigned char *at, const unsigned char *end)
 {
-	while (end - at >= 8 && eight_plain(at))
-		at += 8;
+	while (end - at >= 32 && sixteen_plain(at))
+		at += 16;
+	for (; end - at >= 8; at += 8) {
+		uint64_t special = not_plain(at);
+		if (special)
+			return at + __builtin_ctzll(special) / 8;
+	}
 	while (at < end && byte_class[*at] == PLAIN)
 		at++;
 	return at;
@@ -309,6 +329,8 @@ static inline enum step open_container(struct scan *s)
 	if (!add_node(s, start, *start == '{' ? JTEXT_OBJECT : JTEXT_ARRAY, false))
 		return STEP_REFUSED;
 	s->open[s->depth++] = node;
+	if (s->depth > s->j->deepest)
+		s->j->deepest = (uint32_t)s->depth;
 	skip_blanks(s);
 	if (closes(s)) {
 		close_container(s);
@@ -356,7 +378,7 @@ static bool scan_text(struct scan *s)
 int jtext_parse(struct jtext *j, struct slice text, struct jtext_error *error)
 {
 	j->text = text;
-	j->count = 0;
+	j->count = j->deepest = 0;
 	if (text.len >= UINT32_MAX) {
 		*error = (struct jtext_error){UINT32_MAX, "4 GiB or more of text"};
 		return -1;
@@ -457,11 +479,8 @@ struct slice jtext_string(const struct jtext *j, uint32_t node, struct buf *scra
 	return (struct slice){out, len};
 }
 
-static bool string_equals(const struct jtext *j, uint32_t node, struct slice text)
+static bool escaped_equals(struct slice body, struct slice text)
 {
-	struct slice body = string_body(j, node);
-	if (!j->nodes[node].escaped)
-		return slice_equal(body, text);
 	size_t matched = 0;
 	for (const char *at = body.ptr, *end = at + body.len; at < end;) {
 		char decoded[4] = {*at};
@@ -475,6 +494,14 @@ static bool string_equals(const struct jtext *j, uint32_t node, struct slice tex
 		matched += size;
 	}
 	return matched == text.len;
+}
+
+static inline bool string_equals(const struct jtext *j, uint32_t node, struct slice text)
+{
+	struct slice body = string_body(j, node);
+	if (j->nodes[node].escaped)
+		return escaped_equals(body, text);
+	return slice_equal(body, text);
 }
 
 uint32_t jtext_member(const struct jtext *j, uint32_t object, struct slice name)
@@ -726,6 +753,11 @@ int jtext_number_compare(struct slice a, struct slice b)
 
 bool jtext_number_is_integer(struct slice number)
 {
+	size_t digits = number.ptr[0] == '-';
+	while (digits < number.len && number.ptr[digits] >= '0' && number.ptr[digits] <= '9')
+		digits++;
+	if (digits == number.len)
+		return true;
 	struct decimal d = take_apart(number), zero = {.exponent = SLICE("")};
 	return d.digits == d.digits_end || exponent_difference(&d, &zero) + d.last >= 0;
 }

@@ -28,9 +28,10 @@ struct jtext {
 	struct slice text; /* borrowed: must outlive every use of the nodes */
 	struct jtext_node *nodes;
 	uint32_t count, cap;
+	uint32_t deepest; /* how many containers stand in one another: 0 for a scalar, 1 for [1] */
 };
 
-#define JTEXT_INIT ((struct jtext){{NULL, 0}, NULL, 0, 0})
+#define JTEXT_INIT ((struct jtext){{NULL, 0}, NULL, 0, 0, 0})
 void jtext_free(struct jtext *j);
 
 struct jtext_error {

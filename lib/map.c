@@ -85,6 +85,18 @@ static void find_arrays(struct map_place *place)
 		inner->label[0] = '\0';
 }
 
+static uint32_t depth_of(const struct map_place *place)
+{
+	uint32_t deepest = 0;
+	if (place->field)
+		return place->field->each ? 1 + depth_of(&place->field->each->root) : 0;
+	for (const struct map_place *inner = place->first; inner; inner = inner->next) {
+		uint32_t depth = depth_of(inner);
+		deepest = depth > deepest ? depth : deepest;
+	}
+	return 1 + deepest;
+}
+
 static void free_places(struct map_place *place)
 {
 	for (struct map_place *inner = place->first, *next; inner; inner = next) {
@@ -330,7 +342,10 @@ static int load_map(struct map *map, const char *dir, struct slice name, struct 
 		return jconf_fail(&map->conf, 0, "\"fields\" is missing");
 	if (!map->name)
 		return jconf_fail(&map->conf, 0, "out of memory");
-	return load_plan(&map->plan, &map->conf, fields);
+	if (load_plan(&map->plan, &map->conf, fields) < 0)
+		return -1;
+	map->depth = depth_of(&map->plan.root);
+	return 0;
 }
 
 struct map *map_load(const char *dir, struct slice name, struct diag *d)

@@ -58,6 +58,7 @@ struct map {
 	char *name;
 	struct jconf conf; /* the file: keys, constants and limits are slices of it */
 	struct map_plan plan;
+	uint32_t depth; /* how many objects and arrays its places make around a value, at the most */
 };
 
 /* Reads and checks DIR/maps/NAME.json. New, for map_free; NULL with DIAG_CONFIG. */

@@ -20,8 +20,6 @@ enum { TYPES = sizeof types / sizeof types[0] };
 static unsigned type_bits(const struct rule_value *v)
 {
 	static const unsigned bits[] = {NULLS, BOOLEANS, BOOLEANS, NUMBERS, STRINGS, ARRAYS, OBJECTS};
-	if (v->type == JTEXT_NUMBER && jtext_number_is_integer(v->raw))
-		return NUMBERS | INTEGERS;
 	return bits[v->type];
 }
 
@@ -262,9 +260,16 @@ static bool choice_holds(const struct rule *r, const struct rule_value *v, struc
 	return false;
 }
 
+static bool type_holds(const struct rule *r, const struct rule_value *v)
+{
+	if (!r->types || (r->types & type_bits(v)))
+		return true;
+	return (r->types & INTEGERS) && v->type == JTEXT_NUMBER && jtext_number_is_integer(v->raw);
+}
+
 bool rule_holds(const struct rule *r, const struct rule_value *v, const struct rule_matcher *m, struct buf *why)
 {
-	if (r->types && !(r->types & type_bits(v))) {
+	if (!type_holds(r, v)) {
 		buf_add_text(why, "is not of type ");
 		add_type_names(r->types, why);
 		return false;

@@ -148,25 +148,36 @@ static void pass_line(struct run *r, struct slice line)
 	buf_add_char(&r->output, '\n');
 }
 
-/* What the map made must be a line that the next stage takes: constants and copied values may add up to something too deep or too long. */
+/* What the map made must be a line that the next stage takes: constants and copied values may add up to something too deep or too long.
+ * The text is looked at only where the depths of what it was made from do not rule that out. */
 static int check_made(struct run *r, const struct map *map, struct slice line, struct diag *d)
 {
 	struct jtext_error error;
 	if (line.len > EVENT_LINE_MOST)
 		return diag_fail(d, DIAG_DATA, "map %s: the mapped event has more than %d bytes", map->name,
 				 EVENT_LINE_MOST);
+	uint32_t copied = r->parser.json.deepest, brought = map->conf.json.deepest;
+	if (1 + map->depth + (copied > brought ? copied : brought) <= JTEXT_DEPTH)
+		return 0;
 	if (jtext_parse(&r->check, line, &error) < 0)
 		return diag_fail(d, DIAG_DATA, "map %s: the mapped event is %s", map->name, error.reason);
 	return 0;
 }
 
+static const struct slice json_type = {"application/json", 16};
+
 static int write_mapped(struct run *r, const struct map *map, const struct event *e, struct diag *d)
 {
 	struct event mapped = *e;
 	size_t from = r->output.len;
+	unsigned changed = EVENT_BIT(EVENT_EVTMAP) | EVENT_BIT(EVENT_DATA);
 	mapped.data = buf_slice(&r->mapping.data);
 	mapped.map = slice_of(map->name);
-	event_write(&r->output, &mapped);
+	if (e->content_type.ptr && !slice_equal(e->content_type, json_type)) {
+		mapped.content_type = json_type;
+		changed |= EVENT_BIT(EVENT_DATACONTENTTYPE);
+	}
+	event_rewrite(&r->output, &r->parser, &mapped, changed);
 	if (!buf_ok(&r->output))
 		return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
 	if (check_made(r, map, (struct slice){r->output.data + from, r->output.len - from - 1}, d) == 0) {

@@ -38,7 +38,7 @@ said() {
 
 @test "a line takes the map of its destination, and says so" {
 	run -0 transform < <(line 1 crm "$good" ',"evtattempt":2,"evtclaim":7,"traceparent":"00-ab"')
-	[ "$output" = '{"specversion":"1.0","id":"1","source":"hubspot","type":"contact.created","subject":"contact/501","evtdestination":"crm","evtattempt":2,"evtclaim":7,"evtmap":"contacts","traceparent":"00-ab","data":'"$mapped"'}' ]
+	[ "$output" = '{"specversion":"1.0","id":"1","source":"hubspot","type":"contact.created","subject":"contact/501","evtdestination":"crm","evtattempt":2,"evtclaim":7,"traceparent":"00-ab","evtmap":"contacts","data":'"$mapped"'}' ]
 	[ -z "$(said)" ]
 	[ ! -e "$EVT_JOURNAL" ]
 }

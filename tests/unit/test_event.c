@@ -50,7 +50,7 @@ static void written(const char *expected)
 static const char whole[] = HEAD
     ",\"subject\":\"contact/501\",\"time\":\"2026-11-23T06:31:39.123Z\",\"recordedtime\":\"2026-11-23T06:31:40.000Z\","
     "\"datacontenttype\":\"application/json\",\"evtdestination\":\"crm\",\"evtattempt\":1,\"evtclaim\":7,"
-    "\"evtmap\":\"contacts\",\"evtskip\":\"no\",\"evterror\":\"bad\","
+    "\"evtmap\":\"contacts\",\"evtmode\":\"binary\",\"evtskip\":\"no\",\"evterror\":\"bad\",\"evtraw\":{\"b\": 1.0},"
     "\"traceparent\":\"00-ab\",\"evtfuture\":{\"a\":[1.10]},\"data\":{\"a\": 19.99,\"b\":\"\\u0000\"}}\n";
 
 static void a_whole_line_goes_round(void **state)
@@ -204,6 +204,33 @@ static void the_largest_counters_fit(void **state)
 	buf_free(&b);
 }
 
+static void rewritten(const char *line, unsigned changed, const char *expected)
+{
+	struct buf b = BUF_INIT;
+	parse(line);
+	event.data = SLICE("{\"n\":1}");
+	event.map = SLICE("m");
+	event.claim = 0;
+	event_rewrite(&b, &parser, &event, changed);
+	assert_slice(buf_slice(&b), expected);
+	buf_free(&b);
+}
+
+static void a_line_is_rewritten_in_place(void **state)
+{
+	(void)state;
+	const unsigned mapped = EVENT_BIT(EVENT_EVTMAP) | EVENT_BIT(EVENT_DATA);
+	rewritten(HEAD ", \"x\" : 1.10,\"evtclaim\":7,\"data\":2}", mapped,
+		  HEAD ", \"x\" : 1.10,\"evtclaim\":7,\"evtmap\":\"m\",\"data\":{\"n\":1}}\n");
+	rewritten(HEAD ",\"data\":2,\"evtclaim\":7 , \"x\":[ 1 ] }", mapped | EVENT_BIT(EVENT_EVTCLAIM),
+		  HEAD ",\"x\":[ 1 ],\"evtmap\":\"m\",\"data\":{\"n\":1}}\n");
+	rewritten(
+	    "{\"d\\u0061ta\":1,\"data\":2,\"type\":\"t\",\"id\":\"i\",\"source\":\"s\",\"data\":3,\"specversion\":\"1.0\"}",
+	    mapped,
+	    "{\"type\":\"t\",\"id\":\"i\",\"source\":\"s\",\"specversion\":\"1.0\",\"evtmap\":\"m\",\"data\":{\"n\":1}}\n");
+	rewritten(HEAD "}", 0, HEAD "}\n");
+}
+
 static int done(void **state)
 {
 	(void)state;
@@ -214,10 +241,11 @@ static int done(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_whole_line_goes_round),   cmocka_unit_test(absent_attributes_are_left_out),
-	    cmocka_unit_test(bytes_travel_as_base64),    cmocka_unit_test(text_is_decoded_and_stays),
-	    cmocka_unit_test(line_breaks_become_blanks), cmocka_unit_test(bad_lines_are_refused),
-	    cmocka_unit_test(names_have_a_limit),        cmocka_unit_test(the_largest_counters_fit),
+	    cmocka_unit_test(a_whole_line_goes_round),      cmocka_unit_test(absent_attributes_are_left_out),
+	    cmocka_unit_test(bytes_travel_as_base64),       cmocka_unit_test(text_is_decoded_and_stays),
+	    cmocka_unit_test(line_breaks_become_blanks),    cmocka_unit_test(bad_lines_are_refused),
+	    cmocka_unit_test(a_line_is_rewritten_in_place), cmocka_unit_test(names_have_a_limit),
+	    cmocka_unit_test(the_largest_counters_fit),
 	};
 	return cmocka_run_group_tests(tests, NULL, done);
 }
