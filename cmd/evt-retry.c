@@ -76,7 +76,7 @@ static int print_plan(struct retry *r, bool by_hand, struct diag *d)
 		r->filter.due_by = clock_now();
 	int result = journal_plan(r->journal, &r->filter, add_group, &plan, d);
 	bool any = plan.len;
-	if (result == 0 && (fwrite(plan.data, 1, plan.len, stdout) != plan.len || fflush(stdout) != 0))
+	if (result == 0 && (fwrite(buf_slice(&plan).ptr, 1, plan.len, stdout) != plan.len || fflush(stdout) != 0))
 		result = diag_fail(d, DIAG_IO, "standard output: cannot write");
 	buf_free(&plan);
 	if (result < 0)
