@@ -126,3 +126,38 @@ pipeline_is() {
 	done
 	[ "$missing" = '' ] || { echo "not in README.md:$missing"; false; }
 }
+
+@test "the manual names every key of the configuration" {
+	local key missing=
+	while read -r key; do
+		grep -qw -- "$key" "$EVT_ROOT/man/evt-config.5" || missing+=" $key"
+	done < <(grep -ohE 'conf_(string|integer|number|bool|span|choice|child|any|secrets)\([^,]*, "[a-z_]+"' "$EVT_ROOT"/lib/*.c |
+		sed 's/.*"\(.*\)"/\1/' | sort -u)
+	[ "$missing" = '' ] || { echo "not in evt-config(5):$missing"; false; }
+}
+
+# The examples of a page, as a reader of the page sees them.
+page_example() { # PAGE FIRST-WORD
+	mandoc -Tascii -O width=200 "$EVT_ROOT/man/$1" | col -b | awk -v first="$2" '
+		/^EXAMPLES/ { on = 1; next } /^[A-Z]/ { on = 0 }
+		on && $1 == first { found = 1 } found && /^ *$/ { exit } found'
+}
+
+@test "manual: a line written by hand, and an order split into its items" {
+	command -v mandoc >/dev/null || skip 'no mandoc'
+	write_destination alerts <<<"{\"url\": \"$DEST_URL/alerts\"}"
+	bash -c "$(page_example evt-event.5 printf)"
+	[ "$(requests 'select(.path == "/alerts") | .body')" = '"{\"bytes\":1048576}"' ]
+
+	write_source shop <<<'{"verify": {"scheme": "none"}, "id": "/id", "type": "const:order", "destinations": {"alerts": ["*"]}}'
+	evt-receive -s shop <<<'{"id":"o1","items":[{"sku":"pen"},{"sku":"ink"}]}' >/dev/null
+	evt-retry | bash -c "$(page_example evt-event.5 jq)" | evt-deliver
+	[ "$(query 'select id, status from history order by id' | tail -n 3)" = $'o1|skipped\no1/1|delivered\no1/2|delivered' ]
+}
+
+@test "manual: what evt-journal(5) asks the journal" {
+	command -v mandoc >/dev/null || skip 'no mandoc'
+	start_receiver
+	send
+	bash -c "$(page_example evt-journal.5 sqlite3)" | grep -q received
+}
