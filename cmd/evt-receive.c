@@ -110,7 +110,7 @@ static int receive(struct receive *r, const struct sources *sources, struct diag
 static int run(struct receive *r)
 {
 	struct diag d;
-	struct sources sources = {NULL, 0};
+	struct sources sources = {.list = NULL};
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is a full disk, not the end */
 	int result = r->source ? sources_load_one(&sources, r->config, slice_of(r->source), &d)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "conf.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,30 +13,49 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "place.h"
 
 enum { SECRETS_LIMIT = 64 * 1024, FILE_LIMIT = 4 * 1024 * 1024 };
 
-static char *join(const char *dir, const char *rest)
-{
-	size_t len = strlen(dir) + strlen(rest) + 2;
-	char *path = malloc(len);
-	if (path)
-		snprintf(path, len, "%s/%s", dir, rest);
-	return path;
-}
+static const struct place folder = {
+    .variable = "EVT_CONFIG", .for_root = "/etc/evt", .xdg = "XDG_CONFIG_HOME", .xdg_home = ".config", .rest = "evt"};
 
 char *conf_folder(const char *option)
 {
-	const char *text = option ? option : getenv("EVT_CONFIG");
-	if (text && *text)
-		return strdup(text);
-	if (geteuid() == 0)
-		return strdup("/etc/evt");
-	text = getenv("XDG_CONFIG_HOME");
-	if (text && *text)
-		return join(text, "evt");
-	text = getenv("HOME");
-	return text && *text ? join(text, ".config/evt") : NULL;
+	return place_find(&folder, option);
+}
+
+/* The name in "NAME.json", or SLICE_NONE. Hidden files are none of ours: editors leave them behind. */
+static struct slice name_of(const char *file)
+{
+	static const char suffix[] = ".json";
+	size_t len = strlen(file), end = sizeof suffix - 1;
+	bool ours = file[0] != '.' && len > end && strcmp(file + len - end, suffix) == 0;
+	return ours ? (struct slice){file, len - end} : SLICE_NONE;
+}
+
+int conf_each(const char *dir, const char *kind, int (*each)(struct slice name, void *context, struct diag *d),
+	      void *context, struct diag *d)
+{
+	struct dirent **files;
+	char *path = place_join(dir, kind);
+	if (!path)
+		return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
+	int count = scandir(path, &files, NULL, alphasort), visited = 0, result = 0;
+	if (count < 0 && errno != ENOENT)
+		result = diag_errno(d, DIAG_CONFIG, errno, "%s", path);
+	for (int i = 0; i < count; i++) {
+		struct slice name = name_of(files[i]->d_name);
+		if (name.ptr && result == 0) {
+			visited++;
+			result = each(name, context, d);
+		}
+		free(files[i]);
+	}
+	if (count >= 0)
+		free(files);
+	free(path);
+	return result < 0 ? -1 : visited;
 }
 
 static void root_object(struct conf_object *o, struct conf *c)
@@ -305,7 +325,7 @@ static int open_secret(struct conf *c, const char *path)
 		close(dir);
 	if (fd >= 0 || errno != ENOENT || !credentials)
 		return fd;
-	char *other = join(credentials, path);
+	char *other = place_join(credentials, path);
 	if (!other)
 		return -1;
 	fd = open(other, O_RDONLY | O_CLOEXEC);

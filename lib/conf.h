@@ -40,6 +40,11 @@ bool conf_is_name(struct slice name);
  * or -1 with DIAG_CONFIG. */
 int conf_path(char *path, size_t size, const char *dir, const char *kind, struct slice name, struct diag *d);
 
+/* Calls `each` with the name of every file DIR/KIND/NAME.json, in the order of names, until one returns -1. How many there were
+ * (none in a folder that is missing), or -1 with *d. */
+int conf_each(const char *dir, const char *kind, int (*each)(struct slice name, void *context, struct diag *d),
+	      void *context, struct diag *d);
+
 /* Reads DIR/KIND/NAME.json ("sources", "destinations", "maps"). 0, or -1 with DIAG_CONFIG. The object is the file's root. */
 int conf_open(struct conf *c, const char *dir, const char *kind, struct slice name, struct conf_object *root,
 	      struct diag *d);

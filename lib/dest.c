@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <curl/curl.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
@@ -497,19 +496,11 @@ struct journal_route dest_route(const struct dest *dest)
 
 /* ---- the folder ---- */
 
-/* The destination's name in "NAME.json", or SLICE_NONE for any other file. */
-static struct slice file_name(const char *file)
+static int add_dest(struct slice name, void *context, struct diag *d)
 {
-	size_t len = strlen(file);
-	if (file[0] == '.' || len < 6 || strcmp(file + len - 5, ".json") != 0)
-		return SLICE_NONE;
-	return (struct slice){file, len - 5};
-}
-
-static int add_dest(struct dests *all, const char *dir, struct slice name, struct diag *d)
-{
+	struct dests *all = context;
 	struct diag why;
-	struct dest *dest = dest_load(dir, name, &why);
+	struct dest *dest = dest_load(all->dir, name, &why);
 	if (!dest) {
 		diag_error("%s", why.text);
 		all->broken++;
@@ -527,25 +518,11 @@ static int add_dest(struct dests *all, const char *dir, struct slice name, struc
 
 int dests_load(struct dests *all, const char *dir, struct diag *d)
 {
-	*all = (struct dests){.list = NULL};
-	struct buf path = BUF_INIT;
-	buf_printf(&path, "%s/destinations", dir);
-	struct dirent **files;
-	int count = buf_ok(&path) ? scandir(path.data, &files, NULL, alphasort) : -1, result = 0;
-	if (count < 0 && errno != ENOENT)
-		result = diag_errno(d, DIAG_CONFIG, errno, "%s", buf_slice(&path).ptr);
-	for (int i = 0; i < count; i++) {
-		struct slice name = file_name(files[i]->d_name);
-		if (name.ptr && result == 0)
-			result = add_dest(all, dir, name, d);
-		free(files[i]);
-	}
-	if (count >= 0)
-		free(files);
-	buf_free(&path);
-	if (result < 0)
-		dests_free(all);
-	return result;
+	*all = (struct dests){.dir = dir};
+	if (conf_each(dir, "destinations", add_dest, all, d) >= 0)
+		return 0;
+	dests_free(all);
+	return -1;
 }
 
 void dests_free(struct dests *all)

@@ -70,6 +70,7 @@ struct journal_route dest_route(const struct dest *dest);
 
 /* All files of DIR/destinations, each read once. A broken one is told on standard error (once) and left out. */
 struct dests {
+	const char *dir; /* borrowed */
 	struct dest **list;
 	size_t count;
 	int broken;

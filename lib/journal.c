@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "migrations.h"
+#include "place.h"
 
 enum {
 	APPLICATION_ID = 0x4556544a, /* "EVTJ" */
@@ -32,27 +33,22 @@ const char *journal_status_name(enum journal_status status)
 	return status_names[status];
 }
 
-static char *join(const char *dir, const char *rest)
-{
-	size_t len = strlen(dir) + strlen(rest) + 1;
-	char *path = malloc(len);
-	if (path)
-		snprintf(path, len, "%s%s", dir, rest);
-	return path;
-}
+static const struct place file = {.variable = "EVT_JOURNAL",
+				  .for_root = "/var/lib/evt/journal.db",
+				  .xdg = "XDG_STATE_HOME",
+				  .xdg_home = ".local/state",
+				  .rest = "evt/journal.db"};
 
 char *journal_path(const char *option)
 {
-	const char *text = option ? option : getenv("EVT_JOURNAL");
-	if (text && *text)
-		return strdup(text);
-	if (geteuid() == 0)
-		return strdup("/var/lib/evt/journal.db");
-	text = getenv("XDG_STATE_HOME");
-	if (text && *text)
-		return join(text, "/evt/journal.db");
-	text = getenv("HOME");
-	return text && *text ? join(text, "/.local/state/evt/journal.db") : NULL;
+	return place_find(&file, option);
+}
+
+/* SQLite and we keep files beside the journal, named after it. New; NULL when out of memory. */
+static char *beside(const char *path, const char *suffix)
+{
+	char *name;
+	return asprintf(&name, "%s%s", path, suffix) < 0 ? NULL : name;
 }
 
 /* ---- creating ---- */
@@ -197,7 +193,7 @@ static void configure(struct journal *j)
 
 static int open_writer(struct journal *j, const char *path, struct diag *d)
 {
-	char *lock_path = join(path, "-lock");
+	char *lock_path = beside(path, "-lock");
 	if (!lock_path)
 		return diag_fail(d, DIAG_IO, "out of memory");
 	int result = lock_open(&j->lock, lock_path, file_mode(path), d);
@@ -377,7 +373,7 @@ int64_t journal_version(struct journal *j)
 int journal_watch(struct journal *j)
 {
 #ifdef __linux__
-	char *wal = j->watch < 0 ? join(j->db.path, "-wal") : NULL;
+	char *wal = j->watch < 0 ? beside(j->db.path, "-wal") : NULL;
 	if (wal) {
 		j->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 		if (j->watch >= 0 && inotify_add_watch(j->watch, wal, IN_MODIFY) < 0) {

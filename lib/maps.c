@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "maps.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,32 +124,29 @@ static int check_named_by_destinations(const char *dir)
 	return broken;
 }
 
-static int is_map_file(const struct dirent *entry)
+struct folder_check {
+	const char *dir;
+	int broken;
+};
+
+static int check_file(struct slice name, void *context, struct diag *d)
 {
-	size_t len = strlen(entry->d_name);
-	return entry->d_name[0] != '.' && len > 5 && strcmp(entry->d_name + len - 5, ".json") == 0;
+	struct folder_check *check = context;
+	(void)d; /* a broken map has been told, and does not end the check of the others */
+	check->broken += check_one(check->dir, name, NULL);
+	return 0;
 }
 
 static int check_folder(const char *dir, int *checked)
 {
-	char path[512];
-	struct dirent **entries;
-	snprintf(path, sizeof path, "%s/maps", dir);
-	int count = scandir(path, &entries, is_map_file, alphasort);
-	if (count < 0 && errno == ENOENT)
-		return 0;
-	if (count < 0) {
-		diag_error("%s: %s", path, strerror(errno));
-		return 1;
-	}
-	int broken = 0;
-	for (int i = 0; i < count; i++) {
-		broken += check_one(dir, (struct slice){entries[i]->d_name, strlen(entries[i]->d_name) - 5}, NULL);
-		free(entries[i]);
-	}
-	free(entries);
-	*checked = count;
-	return broken;
+	struct folder_check check = {.dir = dir};
+	struct diag d;
+	*checked = conf_each(dir, "maps", check_file, &check, &d);
+	if (*checked >= 0)
+		return check.broken;
+	diag_report(&d);
+	*checked = 0;
+	return 1;
 }
 
 int maps_check(const char *dir, char *const *names, int count, int *checked)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "source.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdlib.h>
@@ -210,60 +209,42 @@ void source_free(struct source *s)
 	free(s);
 }
 
-static int add(struct sources *all, const char *dir, struct slice name, struct diag *d)
+static int add(struct slice name, void *context, struct diag *d)
 {
+	struct sources *all = context;
 	struct source **list = realloc(all->list, (all->count + 1) * sizeof(struct source *));
 	if (!list)
 		return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
 	all->list = list;
-	list[all->count] = source_load(dir, name, d);
+	list[all->count] = source_load(all->dir, name, d);
 	if (!list[all->count])
 		return -1;
 	all->count++;
 	return 0;
 }
 
-int sources_load_one(struct sources *all, const char *dir, struct slice name, struct diag *d)
+/* All or nothing. */
+static int settle(struct sources *all, int result)
 {
-	*all = (struct sources){.list = NULL};
-	int result = add(all, dir, name, d);
-	if (result < 0)
-		sources_free(all);
-	return result;
+	if (result >= 0)
+		return 0;
+	sources_free(all);
+	return -1;
 }
 
-static int add_file(struct sources *all, const char *dir, const char *file, struct diag *d)
+int sources_load_one(struct sources *all, const char *dir, struct slice name, struct diag *d)
 {
-	static const char suffix[] = ".json";
-	size_t len = strlen(file), end = sizeof suffix - 1;
-	if (file[0] == '.' || len <= end || strcmp(file + len - end, suffix) != 0)
-		return 0;
-	return add(all, dir, (struct slice){file, len - end}, d);
+	*all = (struct sources){.dir = dir};
+	return settle(all, add(name, all, d));
 }
 
 int sources_load(struct sources *all, const char *dir, struct diag *d)
 {
-	struct buf path = BUF_INIT;
-	struct dirent **files;
-	int result = 0;
-	*all = (struct sources){.list = NULL};
-	buf_printf(&path, "%s/sources", dir);
-	int count = buf_ok(&path) ? scandir(path.data, &files, NULL, alphasort) : -1;
-	if (count < 0)
-		result = diag_errno(d, DIAG_CONFIG, errno, "%s", buf_slice(&path).ptr);
-	for (int i = 0; i < count; i++) {
-		if (result == 0)
-			result = add_file(all, dir, files[i]->d_name, d);
-		free(files[i]);
-	}
-	if (count >= 0)
-		free(files);
-	if (result == 0 && all->count == 0)
-		result = diag_fail(d, DIAG_CONFIG, "%s: no source: expected files NAME.json", buf_slice(&path).ptr);
-	buf_free(&path);
-	if (result < 0)
-		sources_free(all);
-	return result;
+	*all = (struct sources){.dir = dir};
+	int count = conf_each(dir, "sources", add, all, d);
+	if (count == 0)
+		count = diag_fail(d, DIAG_CONFIG, "%s/sources: no source: expected files NAME.json", dir);
+	return settle(all, count);
 }
 
 void sources_free(struct sources *all)

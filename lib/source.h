@@ -55,6 +55,7 @@ bool source_route_takes(const struct source_route *route, const char *type);
 
 /* All files of DIR/sources. One broken file fails them all, with DIAG_CONFIG; so does a folder that is missing or holds none. */
 struct sources {
+	const char *dir; /* borrowed */
 	struct source **list;
 	size_t count;
 };

@@ -5,45 +5,24 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "conf.h"
+#include "scratch.h"
 
-static char dir[64];
 static struct diag d;
 
 static int set_up(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/test_conf.XXXXXX");
-	if (!mkdtemp(dir))
-		return -1;
-	char path[128];
-	snprintf(path, sizeof path, "%s/things", dir);
 	unsetenv("CREDENTIALS_DIRECTORY");
-	return mkdir(path, 0700);
+	return scratch_make("things");
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	char command[128];
-	snprintf(command, sizeof command, "rm -rf %s", dir);
-	return system(command);
-}
-
-static void put(const char *name, const char *text, mode_t mode)
-{
-	char path[160];
-	snprintf(path, sizeof path, "%s/%s", dir, name);
-	FILE *f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-	assert_int_equal(chmod(path, mode), 0);
+	return scratch_remove();
 }
 
 /* Reads a file of one string, one number, one span and one nested object; what came of it. */
@@ -51,8 +30,8 @@ static int read_thing(const char *text)
 {
 	struct conf c;
 	struct conf_object root, inner;
-	put("things/a.json", text, 0600);
-	if (conf_open(&c, dir, "things", SLICE("a"), &root, &d) < 0)
+	scratch_put("things/a.json", text, 0600);
+	if (conf_open(&c, scratch_dir, "things", SLICE("a"), &root, &d) < 0)
 		return conf_close(&c);
 	free(conf_string(&root, "name", CONF_REQUIRED, NULL));
 	conf_integer(&root, "count", 1, 9, 1);
@@ -106,7 +85,7 @@ static void names_cannot_leave_the_folder(void **state)
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		struct conf c;
 		struct conf_object root;
-		assert_int_equal(conf_open(&c, dir, "things", slice_of(bad[i]), &root, &d), -1);
+		assert_int_equal(conf_open(&c, scratch_dir, "things", slice_of(bad[i]), &root, &d), -1);
 		assert_int_equal(d.code, DIAG_CONFIG);
 		assert_int_equal(conf_close(&c), -1);
 	}
@@ -116,8 +95,8 @@ static int read_secret(struct secrets *s)
 {
 	struct conf c;
 	struct conf_object root;
-	put("things/a.json", "{\"secret_file\": \"the.secret\"}", 0600);
-	assert_int_equal(conf_open(&c, dir, "things", SLICE("a"), &root, &d), 0);
+	scratch_put("things/a.json", "{\"secret_file\": \"the.secret\"}", 0600);
+	assert_int_equal(conf_open(&c, scratch_dir, "things", SLICE("a"), &root, &d), 0);
 	conf_secrets(&root, "secret_file", CONF_REQUIRED, s);
 	conf_end(&root);
 	return conf_close(&c);
@@ -127,7 +106,7 @@ static void secrets_stand_a_line_each(void **state)
 {
 	(void)state;
 	struct secrets s;
-	put("the.secret", "new one\r\n\nold one", 0640);
+	scratch_put("the.secret", "new one\r\n\nold one", 0640);
 	assert_int_equal(read_secret(&s), 0);
 	assert_int_equal(s.count, 2);
 	assert_true(slice_is(s.lines[0], "new one"));
@@ -139,12 +118,12 @@ static void a_secret_that_others_can_read_is_refused_and_not_quoted(void **state
 {
 	(void)state;
 	struct secrets s;
-	put("the.secret", "hush", 0604);
+	scratch_put("the.secret", "hush", 0604);
 	assert_int_equal(read_secret(&s), -1);
 	assert_non_null(strstr(d.text, "/secret_file: the.secret: others can reach it"));
 	assert_null(strstr(d.text, "hush"));
 	secrets_free(&s);
-	put("the.secret", "\n\n", 0600);
+	scratch_put("the.secret", "\n\n", 0600);
 	assert_int_equal(read_secret(&s), -1);
 	assert_non_null(strstr(d.text, "holds no secret"));
 	secrets_free(&s);
@@ -155,15 +134,14 @@ static void a_secret_may_stand_with_the_service_managers_credentials(void **stat
 	(void)state;
 	struct secrets s;
 	assert_int_equal(read_secret(&s), -1);
-	char credentials[128];
-	snprintf(credentials, sizeof credentials, "%s/credentials", dir);
+	const char *credentials = scratch_path("credentials");
 	assert_int_equal(mkdir(credentials, 0700), 0);
-	put("credentials/the.secret", "theirs", 0400);
+	scratch_put("credentials/the.secret", "theirs", 0400);
 	setenv("CREDENTIALS_DIRECTORY", credentials, 1);
 	assert_int_equal(read_secret(&s), 0);
 	assert_true(slice_is(s.lines[0], "theirs"));
 	secrets_free(&s);
-	put("the.secret", "ours", 0400);
+	scratch_put("the.secret", "ours", 0400);
 	assert_int_equal(read_secret(&s), 0);
 	assert_true(slice_is(s.lines[0], "ours"));
 	secrets_free(&s);

@@ -3,34 +3,18 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "clock.h"
 
-static char dir[] = "/tmp/evt-test-dest.XXXXXX";
-
-static void write_file(const char *name, const char *text, mode_t mode)
-{
-	char path[256];
-	snprintf(path, sizeof path, "%s/%s", dir, name);
-	unlink(path);
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-	chmod(path, mode);
-}
+#include "scratch.h"
 
 static struct dest *load(const char *json)
 {
 	struct diag d;
-	write_file("destinations/crm.json", json, 0600);
-	struct dest *dest = dest_load(dir, SLICE("crm"), &d);
+	scratch_put("destinations/crm.json", json, 0600);
+	struct dest *dest = dest_load(scratch_dir, SLICE("crm"), &d);
 	if (!dest)
 		fail_msg("%s: %s", json, d.text);
 	return dest;
@@ -39,8 +23,8 @@ static struct dest *load(const char *json)
 static void refuse(const char *json, const char *why)
 {
 	struct diag d;
-	write_file("destinations/crm.json", json, 0600);
-	struct dest *dest = dest_load(dir, SLICE("crm"), &d);
+	scratch_put("destinations/crm.json", json, 0600);
+	struct dest *dest = dest_load(scratch_dir, SLICE("crm"), &d);
 	if (dest)
 		fail_msg("%s: was taken", json);
 	assert_int_equal(d.code, DIAG_CONFIG);
@@ -76,7 +60,7 @@ static void the_least_has_the_usual_defaults(void **state)
 static void everything_is_read(void **state)
 {
 	(void)state;
-	write_file("crm.token", "t0p-s3cret\nolder\n", 0600);
+	scratch_put("crm.token", "t0p-s3cret\nolder\n", 0600);
 	struct dest *dest =
 	    load("{\"#\": \"all\", \"url\": \"https://api.example.com/c/{id}\", \"method\": \"put\","
 		 "\"map\": {\"contact.*\": \"contacts\", \"#\": \"no\", \"deal.*\": \"deals\"},"
@@ -165,9 +149,9 @@ static void wrong_addresses_are_refused(void **state)
 static void wrong_headers_and_secrets_are_refused(void **state)
 {
 	(void)state;
-	write_file("open.token", "s3cret\n", 0644);
-	write_file("bad.token", "s3cret\x01\n", 0600);
-	write_file("crm.token", "s3cret\n", 0600);
+	scratch_put("open.token", "s3cret\n", 0644);
+	scratch_put("bad.token", "s3cret\x01\n", 0600);
+	scratch_put("crm.token", "s3cret\n", 0600);
 	refuse("{\"url\": \"https://h\", \"headers\": {\"X\": \"a\\r\\nB: c\"}}", "/headers/X");
 	refuse("{\"url\": \"https://h\", \"headers\": {\"X\\r\\nY\": \"a\"}}", "/headers/X");
 	refuse("{\"url\": \"https://h\", \"headers\": {\"X Y\": \"a\"}}", "not the name");
@@ -230,11 +214,11 @@ static void a_folder_is_read_without_its_broken_files(void **state)
 	(void)state;
 	struct dests all;
 	struct diag d;
-	write_file("destinations/crm.json", "{\"url\": \"https://h\"}", 0600);
-	write_file("destinations/bad.json", "{", 0600);
-	write_file("destinations/warehouse.json", "{\"url\": \"https://h\"}", 0600);
-	write_file("destinations/warehouse.json~", "{", 0600);
-	assert_int_equal(dests_load(&all, dir, &d), 0);
+	scratch_put("destinations/crm.json", "{\"url\": \"https://h\"}", 0600);
+	scratch_put("destinations/bad.json", "{", 0600);
+	scratch_put("destinations/warehouse.json", "{\"url\": \"https://h\"}", 0600);
+	scratch_put("destinations/warehouse.json~", "{", 0600);
+	assert_int_equal(dests_load(&all, scratch_dir, &d), 0);
 	assert_int_equal(all.count, 2);
 	assert_int_equal(all.broken, 1);
 	assert_string_equal(dests_find(&all, SLICE("warehouse"))->name, "warehouse");
@@ -248,19 +232,13 @@ static void a_folder_is_read_without_its_broken_files(void **state)
 static int make_folder(void **state)
 {
 	(void)state;
-	char path[256];
-	if (!mkdtemp(dir))
-		return -1;
-	snprintf(path, sizeof path, "%s/destinations", dir);
-	return mkdir(path, 0700);
+	return scratch_make("destinations");
 }
 
 static int remove_folder(void **state)
 {
 	(void)state;
-	char command[256];
-	snprintf(command, sizeof command, "rm -r %s", dir);
-	return system(command);
+	return scratch_remove();
 }
 
 int main(void)

@@ -9,9 +9,11 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "scratch.h"
+
 #define NOW ((int64_t)1795000000000)
 
-static char dir[64], path[96];
+static char path[96];
 static struct journal *j;
 static struct diag d;
 static struct facts facts;
@@ -22,10 +24,9 @@ static const struct journal_limits wide = {.concurrency = 100, .timeout_ms = 300
 static int set_up(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/test_facts.XXXXXX");
-	if (!mkdtemp(dir))
+	if (scratch_make(NULL) < 0)
 		return -1;
-	snprintf(path, sizeof path, "%s/journal.db", dir);
+	snprintf(path, sizeof path, "%s", scratch_path("journal.db"));
 	j = journal_open(path, JOURNAL_WRITE, &d);
 	return j ? 0 : -1;
 }
@@ -36,9 +37,7 @@ static int tear_down(void **state)
 	facts_free(&facts);
 	journal_close(j);
 	buf_free(&batch.lines);
-	char command[128];
-	snprintf(command, sizeof command, "rm -rf %s", dir);
-	return system(command);
+	return scratch_remove();
 }
 
 #define DONE(call)                                                                                                     \

@@ -15,11 +15,12 @@
 
 #include "clock.h"
 #include "journal.h"
+#include "scratch.h"
 
 #define NOW   ((int64_t)1795000000000)
 #define LEASE JOURNAL_LEASE_MS
 
-static char dir[64], path[96];
+static char path[96];
 static struct journal *j;
 static struct diag d;
 static struct journal_batch batch;
@@ -32,10 +33,9 @@ static const struct journal_limits in_order = {.concurrency = 100, .timeout_ms =
 static int set_up(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/test_journal.XXXXXX");
-	if (!mkdtemp(dir))
+	if (scratch_make(NULL) < 0)
 		return -1;
-	snprintf(path, sizeof path, "%s/journal.db", dir);
+	snprintf(path, sizeof path, "%s", scratch_path("journal.db"));
 	j = journal_open(path, JOURNAL_WRITE, &d);
 	return j ? 0 : -1;
 }
@@ -45,9 +45,7 @@ static int tear_down(void **state)
 	(void)state;
 	journal_close(j);
 	buf_free(&batch.lines);
-	char command[128];
-	snprintf(command, sizeof command, "rm -rf %s", dir);
-	return system(command);
+	return scratch_remove();
 }
 
 /* The first row of a query by another connection, columns joined with blanks. */
@@ -159,7 +157,7 @@ static void a_folder_of_2770_shares_it_with_the_group(void **state)
 {
 	(void)state;
 	char shared[128], file[160];
-	snprintf(shared, sizeof shared, "%s/shared", dir);
+	snprintf(shared, sizeof shared, "%s/shared", scratch_dir);
 	snprintf(file, sizeof file, "%s/journal.db", shared);
 	assert_int_equal(mkdir(shared, 0700), 0);
 	assert_int_equal(chmod(shared, 02770), 0);
@@ -192,7 +190,7 @@ static void foreign_newer_and_damaged_files_are_refused(void **state)
 {
 	(void)state;
 	char file[128];
-	snprintf(file, sizeof file, "%s/foreign.db", dir);
+	snprintf(file, sizeof file, "%s/foreign.db", scratch_dir);
 	make(file, "CREATE TABLE t (x)");
 	assert_null(journal_open(file, JOURNAL_WRITE, &d));
 	assert_int_equal(d.code, DIAG_DATA);
@@ -203,7 +201,7 @@ static void foreign_newer_and_damaged_files_are_refused(void **state)
 	assert_int_equal(d.code, DIAG_DATA);
 	assert_non_null(strstr(d.text, "newer"));
 
-	snprintf(file, sizeof file, "%s/rubbish.db", dir);
+	snprintf(file, sizeof file, "%s/rubbish.db", scratch_dir);
 	FILE *f = fopen(file, "w");
 	for (int i = 0; i < 2000; i++)
 		fputs("rubbish ", f);

@@ -17,28 +17,26 @@
 #include "clock.h"
 #include "journal.h"
 #include "lock.h"
+#include "scratch.h"
 
 enum { ROUNDS = 150 };
 
-static char dir[64], path[96];
+static char path[96];
 static struct diag d;
 
 static int set_up(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/test_journal_shared.XXXXXX");
-	if (!mkdtemp(dir))
+	if (scratch_make(NULL) < 0)
 		return -1;
-	snprintf(path, sizeof path, "%s/journal.db", dir);
+	snprintf(path, sizeof path, "%s", scratch_path("journal.db"));
 	return 0;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	char command[128];
-	snprintf(command, sizeof command, "rm -rf %s", dir);
-	return system(command);
+	return scratch_remove();
 }
 
 /* 0, or -1 with d. */

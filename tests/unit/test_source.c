@@ -4,40 +4,18 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-static char dir[] = "/tmp/evt-test-source.XXXXXX";
-
-static void write_file(const char *name, const char *text)
-{
-	char path[256];
-	snprintf(path, sizeof path, "%s/%s", dir, name);
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-	chmod(path, 0600);
-}
-
-static void remove_file(const char *name)
-{
-	char path[256];
-	snprintf(path, sizeof path, "%s/%s", dir, name);
-	remove(path);
-}
+#include "scratch.h"
 
 #define REST "\"verify\": {\"scheme\": \"none\"}, \"destinations\": {\"crm\": [\"*\"]}"
 
 static struct source *load(const char *json)
 {
 	struct diag d;
-	write_file("sources/x.json", json);
-	struct source *s = source_load(dir, SLICE("x"), &d);
+	scratch_put("sources/x.json", json, 0600);
+	struct source *s = source_load(scratch_dir, SLICE("x"), &d);
 	if (!s)
 		fail_msg("%s: %s", json, d.text);
 	return s;
@@ -46,8 +24,8 @@ static struct source *load(const char *json)
 static void refuse(const char *json, const char *why)
 {
 	struct diag d;
-	write_file("sources/x.json", json);
-	struct source *s = source_load(dir, SLICE("x"), &d);
+	scratch_put("sources/x.json", json, 0600);
+	struct source *s = source_load(scratch_dir, SLICE("x"), &d);
 	if (s)
 		fail_msg("%s: was taken", json);
 	assert_int_equal(d.code, DIAG_CONFIG);
@@ -141,25 +119,25 @@ static void all_files_are_read_and_a_broken_one_fails_them(void **state)
 	(void)state;
 	struct sources all;
 	struct diag d;
-	write_file("sources/x.json", "{" REST ", \"type\": \"/t\"}");
-	write_file("sources/a.b-c.json", "{" REST ", \"type\": \"/t\"}");
-	write_file("sources/.x.json", "hidden");
-	write_file("sources/x.json.bak", "old");
-	assert_int_equal(sources_load(&all, dir, &d), 0);
+	scratch_put("sources/x.json", "{" REST ", \"type\": \"/t\"}", 0600);
+	scratch_put("sources/a.b-c.json", "{" REST ", \"type\": \"/t\"}", 0600);
+	scratch_put("sources/.x.json", "hidden", 0600);
+	scratch_put("sources/x.json.bak", "old", 0600);
+	assert_int_equal(sources_load(&all, scratch_dir, &d), 0);
 	assert_int_equal(all.count, 2);
 	assert_non_null(sources_find(&all, SLICE("x")));
 	assert_non_null(sources_find(&all, SLICE("a.b-c")));
 	assert_null(sources_find(&all, SLICE("X")));
 	assert_null(sources_find(&all, SLICE("")));
 	sources_free(&all);
-	write_file("sources/broken.json", "{");
-	assert_int_equal(sources_load(&all, dir, &d), -1);
+	scratch_put("sources/broken.json", "{", 0600);
+	assert_int_equal(sources_load(&all, scratch_dir, &d), -1);
 	assert_int_equal(d.code, DIAG_CONFIG);
 	assert_non_null(strstr(d.text, "broken.json"));
-	remove_file("sources/broken.json");
-	remove_file("sources/x.json");
-	remove_file("sources/a.b-c.json");
-	assert_int_equal(sources_load(&all, dir, &d), -1);
+	remove(scratch_path("sources/broken.json"));
+	remove(scratch_path("sources/x.json"));
+	remove(scratch_path("sources/a.b-c.json"));
+	assert_int_equal(sources_load(&all, scratch_dir, &d), -1);
 	assert_non_null(strstr(d.text, "no source"));
 	assert_int_equal(sources_load(&all, "/nowhere", &d), -1);
 	assert_int_equal(d.code, DIAG_CONFIG);
@@ -168,21 +146,13 @@ static void all_files_are_read_and_a_broken_one_fails_them(void **state)
 static int make_folder(void **state)
 {
 	(void)state;
-	char path[256];
-	if (!mkdtemp(dir))
-		return -1;
-	snprintf(path, sizeof path, "%s/sources", dir);
-	return mkdir(path, 0700);
+	return scratch_make("sources");
 }
 
 static int remove_folder(void **state)
 {
 	(void)state;
-	remove_file("sources/x.json");
-	remove_file("sources/.x.json");
-	remove_file("sources/x.json.bak");
-	remove_file("sources");
-	return rmdir(dir);
+	return scratch_remove();
 }
 
 int main(void)
