@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "options.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conf.h"
 #include "diag.h"
@@ -17,9 +20,19 @@ static const struct option common[] = {
 };
 enum { COMMON = sizeof common / sizeof common[0] };
 
+/* A descriptor 0, 1 or 2 that was closed would be given to the next file that is opened, and a journal be read or written as a
+ * standard stream. In its place comes one that can be neither read (0) nor written (1, 2). */
+static void hold_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY); /* takes the lowest: fd */
+}
+
 void options_open(struct options *o, const char *program, const char *usage, const char *short_own,
 		  const struct option *long_own, int argc, char **argv)
 {
+	hold_standard_streams();
 	*o = (struct options){.program = program, .usage = usage, .argc = argc, .argv = argv};
 	/* The colon in front makes getopt tell a missing argument from an unknown option. */
 	snprintf(o->short_forms, sizeof o->short_forms, ":j:c:hVvq%s", short_own);

@@ -459,6 +459,16 @@ two_requests() {
 	[[ $output == *'cannot read: Is a directory'* ]]
 }
 
+@test "closed standard streams are errors, and nothing else is taken for them" {
+	run bash -c 'evt-deliver <&-'
+	[ "$status" -eq 74 ]
+	line e1 '"data":1,"evtskip":"x"' >"$BATS_TEST_TMPDIR/lines"
+	run bash -c 'evt-deliver -p <"$1" >&-' - "$BATS_TEST_TMPDIR/lines"
+	[ "$status" -eq 74 ]
+	[[ $output == *'cannot write: Bad file descriptor'* ]]
+	[ "$(status_of e1)" = skipped ]
+}
+
 @test "a lone line does not wait for others" {
 	start_destination
 	crm
