@@ -14,13 +14,17 @@ setup() {
 		{"verify": {"scheme": "none"}, "id": "/id", "type": "/type", "subject": "/contact",
 		 "destinations": {"crm": ["contact.*"]}}
 	END
-	write_destination crm <<-END
-		{"url": "$DEST_URL/contacts", "map": "contacts", "record": "/id", "retry": {"schedule": ["100ms", "1s"]}}
-	END
+	retry_after 100ms
 	write_map contacts <<-'END'
 		{"fields": [
 		  {"to": "/email", "from": "/email", "type": "string", "required": true, "apply": ["trim", "lowercase"], "format": "email"},
 		  {"to": "/amount", "from": "/amount", "type": "number", "minimum": 0}]}
+	END
+}
+
+retry_after() {
+	write_destination crm <<-END
+		{"url": "$DEST_URL/contacts", "map": "contacts", "record": "/id", "retry": {"schedule": ["$1", "1s"]}}
 	END
 }
 
@@ -59,11 +63,12 @@ five_are_through() {
 	[ "$(query "select count(*) from history where status in ('delivered', 'failed')")" = 4 ] && has_status busy retrying
 }
 
-@test "five posts end as they should, received live and retried from cron" {
+@test "five posts end as they should, received live and retried by hand" {
+	retry_after 1h # the live pipeline would retry it by itself, before anybody looks
 	start_pipeline
 	post_five
 	wait_until five_are_through
-	wait_until ends_as busy delivered
+	evt-retry busy | evt-transform | evt-deliver
 	check_five
 }
 
