@@ -65,6 +65,7 @@ int attempt_take(struct attempt *a, const struct event *event)
 	a->next = NULL;
 	a->again_at = a->waits_since = a->adopted = a->next_at = 0;
 	a->number = a->step = 0;
+	a->key = (struct journal_key){0, 0};
 	a->record = SLICE_NONE;
 	buf_clear(&a->text);
 	buf_clear(&a->known);
@@ -99,7 +100,7 @@ void attempt_free(struct attempt *a)
 struct journal_ref attempt_ref(const struct attempt *a)
 {
 	const struct event *e = &a->event;
-	return (struct journal_ref){e->source, e->id, e->destination, e->claim};
+	return (struct journal_ref){e->source, e->id, e->destination, e->claim, a->key};
 }
 
 void attempt_key(const struct event *e, char key[ATTEMPT_KEY_SIZE])

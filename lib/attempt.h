@@ -23,13 +23,14 @@ struct attempt {
 	struct attempt *next;        /* in the one queue it stands in */
 	struct attempt *made_before; /* delivery's own, as is `lane` */
 	void *lane;
-	struct event event;    /* its slices lie in `text` */
-	struct buf text;       /* a copy of them */
-	int64_t read_at;       /* monotonic */
-	int64_t again_at;      /* while it waits for another of its subject: when to ask again */
-	int64_t waits_since;   /* monotonic; 0: it never did */
-	int64_t adopted;       /* the claim an open transaction has given it; -1: it was refused as a duplicate */
-	int number, step;      /* as journal_start gave them */
+	struct event event;  /* its slices lie in `text` */
+	struct buf text;     /* a copy of them */
+	int64_t read_at;     /* monotonic */
+	int64_t again_at;    /* while it waits for another of its subject: when to ask again */
+	int64_t waits_since; /* monotonic; 0: it never did */
+	int64_t adopted;     /* the claim an open transaction has given it; -1: it was refused as a duplicate */
+	int number, step;    /* as journal_start gave them */
+	struct journal_key key;
 	struct buf url, known; /* known: the subject's destination record before this attempt */
 	struct sender_answer answer;
 	struct outcome outcome;

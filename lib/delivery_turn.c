@@ -283,6 +283,7 @@ static void launch(struct delivery *r, struct attempt *a, struct journal_start *
 	struct lane *l = delivery_lane(a);
 	a->number = row->attempt;
 	a->step = row->step;
+	a->key = row->ref.key;
 	buf_add_slice(&a->known, buf_slice(&row->record));
 	if (attempt_send(a, &l->plan, r->sender) == 0)
 		return;

@@ -186,7 +186,7 @@ static void configure(struct journal *j)
 	sqlite3_db_config(j->db.sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_file_control(j->db.sqlite, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
 	db_script(&j->db, "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA secure_delete=ON;"
-			  "PRAGMA mmap_size=0; PRAGMA cache_size=-16000; PRAGMA temp_store=MEMORY;"
+			  "PRAGMA mmap_size=0; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;"
 			  "PRAGMA trusted_schema=OFF");
 	sqlite3_wal_hook(j->db.sqlite, count_pages, j); /* behind wal_autocheckpoint, which sets the same hook */
 }
@@ -213,7 +213,7 @@ static int open_reader(struct journal *j, const char *path, struct diag *d)
 	if (db_open(&j->db, path, SQLITE_OPEN_READONLY, d) < 0)
 		return -1;
 	db_script(&j->db,
-		  "PRAGMA mmap_size=0; PRAGMA cache_size=-16000; PRAGMA query_only=ON; PRAGMA trusted_schema=OFF");
+		  "PRAGMA mmap_size=0; PRAGMA cache_size=-65536; PRAGMA query_only=ON; PRAGMA trusted_schema=OFF");
 	int64_t version;
 	if (db_failed(&j->db, d) < 0 || check_version(j, &version, d) < 0)
 		return -1;

@@ -119,9 +119,15 @@ int64_t journal_version(struct journal *j);
 
 /* ---- start, outcome: one attempt. Rows are named as in their line. ---- */
 
+/* A delivery, by the journal's own numbers; destination 0 is "none" (skipped or refused when it came). */
+struct journal_key {
+	int64_t event, destination;
+};
+
 struct journal_ref {
 	struct slice source, id, destination;
 	int64_t claim;
+	struct journal_key key; /* as journal_start filled it, which spares the next look-up; event 0: not known */
 };
 
 /* A destination's limits, as its file has them. */
@@ -197,11 +203,6 @@ int journal_return(struct journal *j, const struct journal_ref *refs, size_t cou
 		   struct diag *d);
 
 /* ---- reopen: ended deliveries go again, by hand ---- */
-
-/* A delivery, by the journal's own numbers; destination 0 is "none" (skipped or refused when it came). */
-struct journal_key {
-	int64_t event, destination;
-};
 
 enum journal_reopened {
 	JOURNAL_REOPENED,   /* claimed, its line is in the batch */

@@ -18,11 +18,20 @@ enum {
 
 /* ---- finding a line's delivery ---- */
 
+/* The row that was started under this claim is still the one its key led to: an open start is never pruned. */
+static bool find_by_key(struct journal *j, const struct journal_ref *ref, struct journal_delivery *row)
+{
+	return ref->key.event && journal_find_delivery(j, ref->key.event, ref->key.destination, row) &&
+	       row->started_at && row->claim == ref->claim;
+}
+
 /* True when the journal knows it. */
 static bool find_ref(struct journal *j, const struct journal_ref *ref, struct journal_delivery *row,
 		     struct journal_destination **to)
 {
 	*to = journal_destination_known(j, ref->destination);
+	if (*to && find_by_key(j, ref, row))
+		return true;
 	int64_t event = *to ? journal_find_event(j, ref->source, ref->id) : 0;
 	return event && journal_find_delivery(j, event, (*to)->id, row);
 }
@@ -134,7 +143,10 @@ static void start_one(struct journal *j, struct journal_start *start, int64_t no
 	to->in_flight++;
 	to->changed = true;
 	start_row(j, &row, now + start->limits->timeout_ms + SCHEDULE_GRACE_MS, now);
-	load_record(j, start, row.destination, row.event);
+	start->ref.key = (struct journal_key){row.event, row.destination};
+	buf_clear(&start->record);
+	if (start->limits->ordered) /* an update, which alone needs it, implies order */
+		load_record(j, start, row.destination, row.event);
 	start->attempt = (int)row.attempts + 1;
 	start->step = (int)(row.attempts - row.spent) + 1;
 }

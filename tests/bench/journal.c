@@ -110,7 +110,8 @@ static double claims(struct journal *j, int events)
 static struct journal_ref ref(char id[24], int n)
 {
 	name(id, n);
-	return (struct journal_ref){SLICE("hubspot"), slice_of(id), SLICE("crm"), 1};
+	return (struct journal_ref){
+	    .source = SLICE("hubspot"), .id = slice_of(id), .destination = SLICE("crm"), .claim = 1};
 }
 
 static double starts_and_outcomes(struct journal *j, int events)
@@ -128,7 +129,7 @@ static double starts_and_outcomes(struct journal *j, int events)
 		must(journal_start(j, starts, BATCH, clock_now(), &d));
 		must(journal_commit(j, &d));
 		for (int i = 0; i < BATCH; i++)
-			outcomes[i] = (struct journal_outcome){.ref = ref(ids[i], n + i),
+			outcomes[i] = (struct journal_outcome){.ref = starts[i].ref,
 							       .attempt = starts[i].attempt,
 							       .verdict = JOURNAL_OK,
 							       .started_at = clock_now(),
