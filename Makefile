@@ -12,7 +12,7 @@ CC      ?= cc
 CFLAGS  ?= -O2 -g
 WERROR  ?=
 
-PACKAGES = sqlite3 jansson libcurl libmicrohttpd libcrypto libpcre2-8
+PACKAGES = sqlite3 jansson libcurl libmicrohttpd libcrypto libpcre2-8 zlib
 
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef

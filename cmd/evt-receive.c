@@ -6,12 +6,13 @@
 #include <unistd.h>
 
 #include "cgi.h"
-#include "httpd.h"
+#include "clock.h"
 #include "inherited.h"
 #include "listen.h"
 #include "options.h"
 #include "records.h"
 #include "server.h"
+#include "stop.h"
 
 static const char usage[] =
     "Usage: evt-receive [-qv] [-c DIR] [-j FILE] [-l [HOST:]PORT | -l unix:PATH]\n"
@@ -22,10 +23,13 @@ static const char usage[] =
     "\n"
     "  -l, --listen ADDR    listen there; PORT alone: on all addresses; port 0: a free one\n"
     "  -s, --source SOURCE  read records from standard input\n"
+    "  -i, --idle SPAN      end when nobody has been connected for so long, such as 5m\n"
     "  -c, --config DIR   -j, --journal FILE   -v, --verbose   -q, --quiet   -h, --help   -V, --version\n";
 
-static const struct option own[] = {
-    {"listen", required_argument, NULL, 'l'}, {"source", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
+static const struct option own[] = {{"listen", required_argument, NULL, 'l'},
+				    {"source", required_argument, NULL, 's'},
+				    {"idle", required_argument, NULL, 'i'},
+				    {NULL, 0, NULL, 0}};
 
 enum { STOP_MS = 5000 }; /* how long the live output may take to end */
 enum mode { MODE_NONE, MODE_LISTEN, MODE_CONNECTION, MODE_CGI, MODE_RECORDS };
@@ -35,6 +39,8 @@ struct receive {
 	const char *config, *journal;
 	enum mode mode;
 	int socket; /* inherited, or opened for -l; -1: none */
+	int64_t idle_ms;
+	struct reception reception;
 	struct outlet outlet;
 	const volatile sig_atomic_t *stop;
 };
@@ -52,7 +58,14 @@ static enum mode find_mode(struct receive *r)
 static int serve(struct receive *r, const struct sources *sources, struct journal *journal, struct diag *d)
 {
 	char name[LISTEN_NAME_SIZE];
-	struct server server = {sources, journal, &r->outlet, -1, -1, r->stop};
+	struct server server = {.sources = sources,
+				.reception = &r->reception,
+				.journal = journal,
+				.outlet = &r->outlet,
+				.listener = -1,
+				.connection = -1,
+				.idle_ms = r->idle_ms,
+				.stop = r->stop};
 	if (r->address && (r->socket = listen_open(r->address, d)) < 0)
 		return -1;
 	*(r->mode == MODE_LISTEN ? &server.listener : &server.connection) = r->socket;
@@ -95,7 +108,7 @@ static int receive(struct receive *r, const struct sources *sources, struct diag
 	if (r->mode == MODE_CGI)
 		return cgi_run(sources, r->journal, STDIN_FILENO, STDOUT_FILENO, d);
 	if (r->mode != MODE_RECORDS)
-		r->stop = httpd_hold_signals();
+		r->stop = stop_hold();
 	if (outlet_wanted(r->socket) && outlet_start(&r->outlet, r->journal, r->config, r->socket, d) < 0)
 		return -1;
 	struct journal *journal = journal_open(r->journal, JOURNAL_WRITE, d);
@@ -116,19 +129,29 @@ static int run(struct receive *r)
 	int result = r->source ? sources_load_one(&sources, r->config, slice_of(r->source), &d)
 			       : sources_load(&sources, r->config, &d);
 	if (result == 0)
+		result = reception_load(&r->reception, r->config, &d);
+	if (result == 0)
 		result = receive(r, &sources, &d);
 	outlet_stop(&r->outlet, 0);
 	sources_free(&sources);
 	return result < 0 ? diag_report(&d) : result;
 }
 
+static void take_option(struct options *o, struct receive *r, int option)
+{
+	if (option == 'i' && (clock_parse_span(slice_of(optarg), &r->idle_ms) < 0 || r->idle_ms == 0))
+		options_wrong(o, "-i: expected a duration, such as 90s or 5m");
+	else if (option != 'i')
+		*(option == 'l' ? &r->address : &r->source) = optarg;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o;
 	struct receive r = {.socket = -1, .outlet = OUTLET_NONE};
-	options_open(&o, "evt-receive", usage, "l:s:", own, argc, argv);
+	options_open(&o, "evt-receive", usage, "l:s:i:", own, argc, argv);
 	for (int c; (c = options_next(&o)) != OPTIONS_END;)
-		*(c == 'l' ? &r.address : &r.source) = optarg;
+		take_option(&o, &r, c);
 	if (r.address && r.source)
 		options_wrong(&o, "-l listens, -s reads records: not both");
 	if (!options_ready(&o, 0))

@@ -10,21 +10,35 @@
 #include "clock.h"
 #include "intake.h"
 
-/* Header X-Name is HTTP_X_NAME, but for the two that describe the body. Of a header that stands twice the web server makes one. */
-static int find_header(void *context, const char *name, struct slice *value)
+enum { VARIABLES = 200 };
+
+/* HTTP_X_NAME was the header X-Name; the two that describe the body have names of their own. Of a header that stands twice the web
+ * server makes one. The names are new. */
+static size_t collect_headers(struct request_header headers[VARIABLES])
 {
-	char variable[256] = "HTTP_";
-	size_t len = 5;
-	(void)context;
-	for (; *name && len + 1 < sizeof variable; name++)
-		variable[len++] = *name == '-' ? '_' : (char)toupper((unsigned char)*name);
-	variable[len] = '\0';
-	bool of_body = strcmp(variable, "HTTP_CONTENT_TYPE") == 0 || strcmp(variable, "HTTP_CONTENT_LENGTH") == 0;
-	const char *text = getenv(of_body ? variable + 5 : variable);
-	if (!text || (of_body && !*text))
-		return 0;
-	*value = slice_of(text);
-	return 1;
+	size_t count = 0;
+	for (char **variable = environ; *variable && count < VARIABLES; variable++) {
+		const char *equals = strchr(*variable, '='), *name = *variable;
+		if (strncmp(name, "HTTP_", 5) == 0)
+			name += 5;
+		else if (strncmp(name, "CONTENT_TYPE=", 13) != 0 && strncmp(name, "CONTENT_LENGTH=", 15) != 0)
+			continue;
+		if (!equals || equals <= name || (name == *variable && !equals[1]))
+			continue;
+		char *copy = strndup(name, (size_t)(equals - name));
+		if (!copy)
+			break;
+		for (char *c = copy; *c; c++)
+			*c = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
+		headers[count++] = (struct request_header){slice_of(copy), slice_of(equals + 1)};
+	}
+	return count;
+}
+
+static const char *variable(const char *name)
+{
+	const char *value = getenv(name);
+	return value ? value : "";
 }
 
 static void read_body(struct intake *in, size_t limit, int fd, struct buf *body)
@@ -95,8 +109,13 @@ int cgi_run(const struct sources *sources, const char *journal, int in_fd, int o
 {
 	struct intake in = INTAKE_INIT;
 	struct buf body = BUF_INIT, text = BUF_INIT;
-	const char *method = getenv("REQUEST_METHOD"), *path = getenv("PATH_INFO");
-	struct request r = {slice_of(method ? method : ""), slice_of(path ? path : ""), SLICE_NONE, find_header, NULL};
+	struct request_header headers[VARIABLES];
+	struct request r = {.method = slice_of(variable("REQUEST_METHOD")),
+			    .path = slice_of(variable("PATH_INFO")),
+			    .query = slice_of(getenv("QUERY_STRING")),
+			    .headers = headers,
+			    .header_count = collect_headers(headers),
+			    .peer = variable("REMOTE_ADDR")};
 	const struct source *s = intake_open(&in, sources, &r);
 	if (s)
 		read_body(&in, s->body_limit, in_fd, &body);
@@ -110,5 +129,7 @@ int cgi_run(const struct sources *sources, const char *journal, int in_fd, int o
 	buf_free(&text);
 	buf_free(&body);
 	intake_free(&in);
+	for (size_t i = 0; i < r.header_count; i++)
+		free((char *)headers[i].name.ptr);
 	return result;
 }

@@ -116,29 +116,6 @@ const char *httpd_misframed(struct MHD_Connection *connection, size_t *length)
 	return NULL;
 }
 
-/* ---- signals ---- */
-
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number)
-{
-	stop = number;
-}
-
-const volatile sig_atomic_t *httpd_hold_signals(void)
-{
-	struct sigaction action = {.sa_handler = on_signal};
-	sigset_t held;
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
-	sigemptyset(&held);
-	sigaddset(&held, SIGTERM);
-	sigaddset(&held, SIGINT);
-	sigprocmask(SIG_BLOCK, &held, NULL);
-	return &stop;
-}
-
 /* ---- the daemon ---- */
 
 static void on_connection(void *context, struct MHD_Connection *connection, void **state,

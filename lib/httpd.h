@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* httpd: libmicrohttpd on the one socket that a command was given, in the caller's thread: a listening one (-l, inetd wait,
- * systemd) or a connected one (inetd nowait). What evt-receive and evt-status --http have in common. */
+ * systemd) or a connected one (inetd nowait). For evt-status --http; evt-receive has a server of its own (server.h). Signals: stop.h. */
 #ifndef EVT_HTTPD_H
 #define EVT_HTTPD_H
 
@@ -32,14 +32,11 @@ struct httpd {
 int httpd_open(struct httpd *h, struct diag *d);
 void httpd_close(struct httpd *h);
 
-/* From now on SIGTERM and SIGINT are let in only while httpd_wait waits. What they set. */
-const volatile sig_atomic_t *httpd_hold_signals(void);
-
 /* Waits for sockets, for a signal, or until `other` (-1: none) is readable, which *other_ready tells; not at all when `busy`.
  * True when nothing of it came in all the time. Then call MHD_run. */
 bool httpd_wait(struct httpd *h, bool busy, int other, bool *other_ready);
 
-/* How often the header stands, and the first one's value: a struct request's `header`. */
+/* How often the header stands, and the first one's value. */
 int httpd_header(void *connection, const char *name, struct slice *value);
 
 /* Where a body ends must not be open to two readings (RFC 9112, section 6). NULL and *length, 0 for a chunked body or none; or

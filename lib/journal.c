@@ -241,6 +241,7 @@ struct journal *journal_open(const char *path, enum journal_access access, struc
 		return NULL;
 	}
 	j->lock.fd = j->watch = -1;
+	j->patience_ms = LOCK_WAIT_MS;
 	if ((access == JOURNAL_READ ? open_reader(j, path, d) : open_writer(j, path, d)) == 0)
 		return j;
 	journal_close(j);
@@ -272,9 +273,14 @@ void journal_close(struct journal *j)
 
 /* ---- transactions ---- */
 
+void journal_patience(struct journal *j, int64_t wait_ms)
+{
+	j->patience_ms = wait_ms;
+}
+
 int journal_begin(struct journal *j, struct diag *d)
 {
-	if (lock_take(&j->lock, LOCK_WAIT_MS, d) < 0)
+	if (lock_take(&j->lock, j->patience_ms, d) < 0)
 		return -1;
 	db_script(&j->db, "BEGIN IMMEDIATE");
 	if (db_failed(&j->db, d) < 0) {

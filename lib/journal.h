@@ -34,7 +34,8 @@ char *journal_path(const char *option);
 struct journal *journal_open(const char *path, enum journal_access access, struct diag *d);
 void journal_close(struct journal *j); /* NULL is fine; an open transaction is rolled back */
 
-int journal_begin(struct journal *j, struct diag *d); /* waits for its turn, at most 10 s */
+int journal_begin(struct journal *j, struct diag *d); /* waits for its turn, at most 10 s, or as long as told: */
+void journal_patience(struct journal *j, int64_t wait_ms);
 int journal_commit(struct journal *j, struct diag *d);
 void journal_rollback(struct journal *j);
 

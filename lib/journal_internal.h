@@ -21,6 +21,7 @@ struct journal {
 	struct db db;
 	struct lock lock;
 	bool writes, in_transaction;
+	int64_t patience_ms;                       /* how long journal_begin waits for its turn */
 	int watch;                                 /* inotify on the WAL, or -1 */
 	int wal_pages;                             /* after our last commit */
 	struct journal_destination **destinations; /* all that this process has met */

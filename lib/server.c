@@ -1,247 +1,238 @@
 /* SPDX-License-Identifier: MIT */
 #include "server.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "clock.h"
-#include "httpd.h"
-#include "intake.h"
+#include "connection.h"
 
 enum {
-	BODY_FIRST = 16 * 1024,   /* reserved on a sender's word alone */
-	BODY_KEPT = 64 * 1024,    /* kept from request to request */
-	UNKNOWN_MOST = 64 * 1024, /* of a body that no source wants */
-	TURN_ROWS = 2048,         /* of one transaction: about 30 ms */
-};
-
-/* The life of a request. BODY: its body is coming in, or being passed over when it has been refused already. */
-enum phase { PHASE_BODY, PHASE_WAITING, PHASE_DONE };
-
-struct exchange {
-	struct exchange *next; /* in the pool, or among those that wait for the commit */
-	struct MHD_Connection *connection;
-	const struct source *source; /* NULL: refused */
-	enum phase phase;
-	struct intake in;
-	struct buf body;
-	size_t passed_over;
+	DESCRIPTORS_KEPT = 64, /* for the journal and the rest of the process */
+	ACCEPTS = 64,          /* new connections in a turn */
+	READY = 256,           /* sockets in a turn */
+	TURN_ROWS = 2048,      /* of one transaction: about 30 ms */
+	WAIT_MOST_MS = 1000,   /* also how often deadlines are looked at */
+	STOP_MS = 5000,        /* for requests that are half in when the end comes */
+	LOCK_MS = 2000,        /* senders give up after 3 s */
+	LOCK_AGAIN_MS = 100,   /* when the journal was not to be had a moment ago */
+	BUCKETS = 1 << 14,
 };
 
 struct loop {
 	const struct server *server;
-	struct httpd http;
-	struct exchange *pool;
-	struct exchange *waiting, **last; /* in the order they came */
-	struct journal_accept *rows;      /* of one transaction */
+	struct connection_hall hall;
+	int epoll;
+	int spare; /* a descriptor to give up when there are no more, so that somebody can be told: the last who was turned away */
+	struct connection **all;
+	size_t count, most;
+	struct connection *waiting, **last; /* for the commit, in the order they came */
+	struct journal_accept *rows;        /* of one transaction */
 	size_t row_cap;
-	struct MHD_Response *one_accepted; /* the answer that is given most */
-	struct buf answer;
-	unsigned exchanges; /* open ones */
-	bool trouble;       /* the last commit failed, and somebody has been told */
+	int64_t swept_at, empty_at;
+	uint32_t seed;
+	uint16_t buckets[BUCKETS]; /* connections by origin */
+	bool trouble;              /* the last commit failed, and somebody has been told */
+	bool deaf;                 /* the listener is not waited for: nobody more can be taken in */
 };
 
-/* ---- the request as intake sees it ---- */
+/* ---- connections ---- */
 
-static struct request describe(const struct exchange *x, const char *method, const char *path)
+static void leave(struct loop *l, struct connection *c)
 {
-	return (struct request){.method = slice_of(method),
-				.path = slice_of(path),
-				.body = buf_slice(&x->body),
-				.header = httpd_header,
-				.context = x->connection};
+	l->all[c->place] = l->all[--l->count];
+	l->all[c->place]->place = c->place;
+	if (c->bucket)
+		l->buckets[c->bucket % BUCKETS]--;
+	connection_close(&l->hall, c);
+	if (l->count == 0)
+		l->empty_at = l->hall.now;
 }
 
-/* ---- answers ---- */
-
-static bool is_one_accepted(const struct intake *in)
+/* After anything has happened to it. */
+static void settle(struct loop *l, struct connection *c)
 {
-	return in->status == 0 && in->count == 1 && in->rows[0].answer == JOURNAL_ACCEPTED && !in->rows[0].error.ptr;
-}
-
-static struct MHD_Response *make_response(struct buf *text)
-{
-	struct MHD_Response *response =
-	    buf_ok(text) ? MHD_create_response_from_buffer(text->len, text->data, MHD_RESPMEM_MUST_COPY) : NULL;
-	if (response)
-		MHD_add_response_header(response, "Content-Type", "application/json");
-	return response;
-}
-
-/* After a refusal the connection ends: what follows on it may be the rest of what was refused. */
-static void add_refusal_headers(struct MHD_Response *response, const struct intake *in)
-{
-	MHD_add_response_header(response, "Connection", "close");
-	if (in->field)
-		MHD_add_response_header(response, in->field, in->field_value);
-	if (in->status == 503)
-		MHD_add_response_header(response, "Retry-After", "5");
-}
-
-static enum MHD_Result answer(struct loop *l, struct exchange *x)
-{
-	x->phase = PHASE_DONE;
-	if (is_one_accepted(&x->in))
-		return MHD_queue_response(x->connection, MHD_HTTP_ACCEPTED, l->one_accepted);
-	buf_clear(&l->answer);
-	int status = intake_answer(&x->in, &l->answer);
-	struct MHD_Response *response = make_response(&l->answer);
-	if (!response)
-		return MHD_NO;
-	if (x->in.status)
-		add_refusal_headers(response, &x->in);
-	enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)status, response);
-	MHD_destroy_response(response);
-	return result;
-}
-
-/* ---- the pool ---- */
-
-static struct exchange *take_exchange(struct loop *l, struct MHD_Connection *connection)
-{
-	struct exchange *x = l->pool;
-	if (x)
-		l->pool = x->next;
-	else
-		x = calloc(1, sizeof *x);
-	if (!x)
-		return NULL;
-	x->connection = connection;
-	x->phase = PHASE_BODY;
-	x->source = NULL;
-	x->passed_over = 0;
-	x->next = NULL;
-	l->exchanges++;
-	return x;
-}
-
-static void give_back(struct loop *l, struct exchange *x)
-{
-	intake_clear(&x->in);
-	buf_clear(&x->body);
-	if (x->body.cap > BODY_KEPT)
-		buf_free(&x->body);
-	x->next = l->pool;
-	l->pool = x;
-	l->exchanges--;
-}
-
-/* ---- one request, as libmicrohttpd hands it over ---- */
-
-static size_t body_limit(const struct exchange *x)
-{
-	return x->source ? x->source->body_limit : UNKNOWN_MOST;
-}
-
-static void refuse_size(struct exchange *x)
-{
-	intake_refuse(&x->in, 413, "a body of more than %zu bytes", body_limit(x));
-}
-
-/* The headers are in. A refusal whose body is small waits for it to be in too: closed at once, the connection could be reset before
- * its sender has read why. */
-static enum MHD_Result begin(struct loop *l, struct exchange *x, const char *method, const char *path)
-{
-	size_t length;
-	struct request r = describe(x, method, path);
-	const char *wrong = httpd_misframed(x->connection, &length);
-	if (wrong) {
-		intake_refuse(&x->in, 400, "%s", wrong);
-		return answer(l, x);
+	bool out = c->phase == CONNECTION_ANSWER;
+	if (c->phase == CONNECTION_OVER) {
+		leave(l, c);
+		return;
 	}
-	x->source = intake_open(&x->in, l->server->sources, &r);
-	if (length > body_limit(x)) {
-		if (x->source)
-			refuse_size(x);
-		return answer(l, x);
+	if (c->phase == CONNECTION_READY) {
+		c->next = NULL;
+		*l->last = c;
+		l->last = &c->next;
 	}
-	if (x->source && length && !buf_reserve(&x->body, length < BODY_FIRST ? length : BODY_FIRST))
-		intake_refuse(&x->in, 503, "out of memory");
-	return MHD_YES;
-}
-
-/* Nothing is kept of what is refused already, and not much of it is waited for. */
-static enum MHD_Result take_body(struct exchange *x, const char *bytes, size_t *len)
-{
-	if (x->in.status == 0 && x->body.len + *len > body_limit(x))
-		refuse_size(x);
-	if (x->in.status) {
-		x->passed_over += *len;
-	} else {
-		buf_add(&x->body, bytes, *len);
-		if (!buf_ok(&x->body))
-			intake_refuse(&x->in, 503, "out of memory");
+	if (out != c->polls_out) {
+		struct epoll_event event = {.events = out ? EPOLLOUT : EPOLLIN, .data.ptr = c};
+		epoll_ctl(l->epoll, EPOLL_CTL_MOD, c->fd, &event);
+		c->polls_out = out;
 	}
-	*len = 0;
-	return x->passed_over > body_limit(x) ? MHD_NO : MHD_YES;
 }
 
-static enum MHD_Result finish(struct loop *l, struct exchange *x, const char *method, const char *path)
+static int enter(struct loop *l, int fd, const struct sockaddr *address)
 {
-	struct request r = describe(x, method, path);
-	if (x->in.status == 0)
-		intake_body(&x->in, x->source, &r, clock_now());
-	if (x->in.status || x->in.count == 0)
-		return answer(l, x);
-	x->phase = PHASE_WAITING;
-	*l->last = x;
-	l->last = &x->next;
-	MHD_suspend_connection(x->connection);
-	return MHD_YES;
-}
-
-static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
-				  const char *method, const char *version, const char *bytes, size_t *len, void **state)
-{
-	struct loop *l = context;
-	struct exchange *x = *state;
-	(void)version;
-	if (!x) {
-		*state = x = take_exchange(l, connection);
-		return x ? begin(l, x, method, path) : MHD_NO;
+	char peer[PEER_SIZE];
+	struct connection *c = connection_open(&l->hall, fd, peer_name(address, peer));
+	if (!c)
+		return -1;
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
+		connection_close(&l->hall, c);
+		return -1;
 	}
-	if (*len)
-		return take_body(x, bytes, len);
-	return x->phase == PHASE_BODY ? finish(l, x, method, path) : answer(l, x);
+	c->bucket = peer_bucket(address, l->seed);
+	if (c->bucket)
+		l->buckets[c->bucket % BUCKETS]++;
+	c->place = l->count;
+	l->all[l->count++] = c;
+	return 0;
 }
 
-static void on_end(void *context, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
+/* Whoever has kept us waiting longest without a whole head goes, so that a real sender comes in. */
+static bool make_room(struct loop *l)
 {
-	(void)connection;
-	(void)code;
-	if (*state)
-		give_back(context, *state);
-	*state = NULL;
+	struct connection *oldest = NULL;
+	for (size_t i = 0; i < l->count; i++)
+		if (connection_is_idle(l->all[i]) && (!oldest || l->all[i]->began < oldest->began))
+			oldest = l->all[i];
+	if (oldest)
+		leave(l, oldest);
+	return oldest;
+}
+
+/* Tells it to come again. The descriptor is kept until the next one needs it: closed at once, with its request unread, the connection
+ * would be reset before the answer is read. */
+static void turn_away(struct loop *l, int fd, const char *why)
+{
+	static char nowhere[16 * 1024];
+	struct buf answer = BUF_INIT;
+	connection_turn_away(&answer, why);
+	while (recv(fd, nowhere, sizeof nowhere, 0) > 0)
+		continue;
+	if (buf_ok(&answer))
+		send(fd, answer.data, answer.len, MSG_NOSIGNAL);
+	buf_free(&answer);
+	shutdown(fd, SHUT_WR);
+	if (l->spare >= 0)
+		close(l->spare);
+	l->spare = fd;
+}
+
+static int take_next(struct loop *l, struct sockaddr_storage *address)
+{
+	socklen_t len = sizeof *address;
+	*address = (struct sockaddr_storage){.ss_family = AF_UNSPEC};
+	return accept4(l->server->listener, (struct sockaddr *)address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+static void hear(struct loop *l, bool listening)
+{
+	struct epoll_event event = {.events = listening ? EPOLLIN : 0, .data.ptr = NULL};
+	epoll_ctl(l->epoll, EPOLL_CTL_MOD, l->server->listener, &event);
+	l->deaf = !listening;
+}
+
+/* No descriptor is left, which is said even when nobody comes: somebody idle goes, or the next in the queue is told to come again.
+ * False when it must wait. */
+static bool go_short(struct loop *l)
+{
+	struct sockaddr_storage address;
+	if (make_room(l))
+		return true;
+	if (l->spare < 0)
+		return false;
+	close(l->spare);
+	l->spare = -1;
+	int fd = take_next(l, &address);
+	if (fd >= 0)
+		turn_away(l, fd, "no connection is free at the moment: try again");
+	return fd >= 0;
+}
+
+static bool is_crowd(const struct loop *l, const struct sockaddr *address)
+{
+	uint32_t bucket = peer_bucket(address, l->seed);
+	return bucket && l->buckets[bucket % BUCKETS] >= l->server->reception->connections_per_address;
+}
+
+static bool somebody_comes(int listener)
+{
+	struct pollfd fd = {.fd = listener, .events = POLLIN};
+	return poll(&fd, 1, 0) > 0;
+}
+
+static void accept_all(struct loop *l)
+{
+	struct sockaddr_storage address;
+	for (int i = 0; i < ACCEPTS; i++) {
+		int fd = take_next(l, &address);
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
+			if (!somebody_comes(l->server->listener))
+				return;
+			if (go_short(l))
+				continue;
+			hear(l, false); /* until the next look at the deadlines */
+			return;
+		}
+		if (fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINVAL || errno == EBADF))
+			return;
+		if (fd < 0)
+			continue;
+		if (is_crowd(l, (struct sockaddr *)&address))
+			turn_away(l, fd, "too many connections from this address");
+		else if (l->count >= l->most && !make_room(l))
+			turn_away(l, fd, "too many connections: try again");
+		else
+			enter(l, fd, (struct sockaddr *)&address);
+	}
+}
+
+static void sweep(struct loop *l)
+{
+	l->swept_at = l->hall.now;
+	if (l->spare < 0)
+		l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (l->deaf)
+		hear(l, true);
+	for (size_t i = l->count; i-- > 0;) {
+		struct connection *c = l->all[i];
+		if (c->phase == CONNECTION_READY || c->deadline > l->hall.now)
+			continue;
+		connection_expire(&l->hall, c);
+		settle(l, c);
+	}
 }
 
 /* ---- the commit ---- */
 
 /* The requests from `first` on that one transaction takes, and their rows. At least one. */
-static size_t gather(struct loop *l, const struct exchange *first, const struct exchange **end)
+static size_t gather(struct loop *l, const struct connection *first, const struct connection **end)
 {
 	size_t count = 0;
-	const struct exchange *x = first;
-	for (; x && (x == first || count + x->in.count <= TURN_ROWS); x = x->next) {
-		if (count + x->in.count > l->row_cap) {
-			size_t cap = count + x->in.count + TURN_ROWS;
+	const struct connection *c = first;
+	for (; c && (c == first || count + c->x->in.count <= TURN_ROWS); c = c->next) {
+		const struct intake *in = &c->x->in;
+		if (count + in->count > l->row_cap) {
+			size_t cap = count + in->count + TURN_ROWS;
 			struct journal_accept *rows = realloc(l->rows, cap * sizeof *rows);
 			if (!rows)
 				break;
 			l->rows = rows;
 			l->row_cap = cap;
 		}
-		memcpy(l->rows + count, x->in.rows, x->in.count * sizeof *x->in.rows);
-		count += x->in.count;
+		memcpy(l->rows + count, in->rows, in->count * sizeof *in->rows);
+		count += in->count;
 	}
-	*end = x;
+	*end = c;
 	return count;
-}
-
-static void hand_answers(const struct loop *l, struct exchange *first, const struct exchange *end)
-{
-	size_t at = 0;
-	for (struct exchange *x = first; x != end; x = x->next)
-		for (size_t i = 0; i < x->in.count; i++)
-			x->in.rows[i].answer = l->rows[at++].answer;
 }
 
 static int write_rows(struct loop *l, size_t count, struct diag *d)
@@ -249,6 +240,7 @@ static int write_rows(struct loop *l, size_t count, struct diag *d)
 	struct journal *j = l->server->journal;
 	if (count == 0)
 		return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
+	journal_patience(j, l->trouble ? LOCK_AGAIN_MS : LOCK_MS);
 	if (journal_begin(j, d) < 0)
 		return -1;
 	if (journal_accept(j, l->rows, count, clock_now(), d) == 0 && journal_commit(j, d) == 0)
@@ -267,108 +259,228 @@ static void note_trouble(struct loop *l, const struct diag *d)
 	l->trouble = d != NULL;
 }
 
-static int journal_waiting(struct loop *l, struct diag *d)
+/* Answering may take in the next request of the same connection, which waits for the next commit. */
+static void answer_until(struct loop *l, struct connection *c, const struct connection *end)
 {
-	for (struct exchange *x = l->waiting; x;) {
-		const struct exchange *end;
-		size_t count = gather(l, x, &end);
-		if (write_rows(l, count, d) < 0)
-			return -1;
-		hand_answers(l, x, end);
-		while (x != end) {
-			l->waiting = x->next;
-			x->next = NULL;
-			MHD_resume_connection(x->connection);
-			x = l->waiting;
-		}
+	for (struct connection *next; c != end; c = next) {
+		next = c->next;
+		connection_answer(&l->hall, c);
+		settle(l, c);
 	}
-	return 0;
+}
+
+static void hand_answers(const struct loop *l, struct connection *first, const struct connection *end)
+{
+	size_t at = 0;
+	for (struct connection *c = first; c != end; c = c->next)
+		for (size_t i = 0; i < c->x->in.count; i++)
+			c->x->in.rows[i].answer = l->rows[at++].answer;
+}
+
+static void refuse_all(struct connection *c)
+{
+	for (; c; c = c->next)
+		intake_refuse(&c->x->in, 503, "the journal cannot take events at the moment: try again");
 }
 
 static void commit(struct loop *l)
 {
 	struct diag d;
-	bool failed = journal_waiting(l, &d) < 0;
-	note_trouble(l, failed ? &d : NULL);
-	for (struct exchange *x = l->waiting, *next; x; x = next) {
-		next = x->next;
-		intake_refuse(&x->in, 503, "the journal cannot take events at the moment: try again");
-		MHD_resume_connection(x->connection);
-	}
+	struct connection *c = l->waiting;
+	const struct connection *end = NULL;
+	bool failed = false;
 	l->waiting = NULL;
 	l->last = &l->waiting;
+	while (c && !failed) {
+		struct connection *first = c;
+		failed = write_rows(l, gather(l, first, &end), &d) < 0;
+		if (failed) {
+			refuse_all(first);
+			end = NULL;
+		} else {
+			hand_answers(l, first, end);
+		}
+		c = (struct connection *)end;
+		answer_until(l, first, end);
+	}
+	note_trouble(l, failed ? &d : NULL);
 	if (!failed)
 		outlet_wake(l->server->outlet);
 }
 
 /* ---- the loop ---- */
 
-/* Waits for sockets, for the outlet's end, for a signal. Whoever has just been resumed must not wait. */
-static void wait_for_work(struct loop *l, bool busy)
+static void tell_time(struct loop *l)
 {
-	bool reaped;
-	if (httpd_wait(&l->http, busy, l->server->outlet->gone, &reaped))
-		journal_idle(l->server->journal);
-	if (reaped)
-		outlet_reaped(l->server->outlet);
+	l->hall.now = clock_monotonic();
+	l->hall.wall = clock_now();
 }
 
-/* One turn; true when there is more to do at once. libmicrohttpd can take in new requests while it answers those that were resumed:
- * they are committed before anybody waits. */
-static bool turn(struct loop *l, bool busy)
+static void handle(struct loop *l, const struct epoll_event *event)
 {
-	wait_for_work(l, busy);
-	MHD_run(l->http.daemon);
-	busy = l->waiting;
-	if (busy)
+	struct connection *c = event->data.ptr;
+	if (event->data.ptr == NULL) {
+		accept_all(l);
+	} else if (event->data.ptr == l) {
+		outlet_reaped(l->server->outlet); /* closes the descriptor, which leaves epoll by that */
+	} else {
+		if (c->phase == CONNECTION_READY)
+			return;
+		if (c->phase == CONNECTION_ANSWER)
+			connection_write(&l->hall, c);
+		else
+			connection_read(&l->hall, c);
+		settle(l, c);
+	}
+}
+
+/* The listener comes last: taking somebody in may close another, whose event would still stand in the list. */
+static void handle_all(struct loop *l, const struct epoll_event *events, int count)
+{
+	const struct epoll_event *listener = NULL;
+	for (int i = 0; i < count; i++) {
+		if (events[i].data.ptr)
+			handle(l, &events[i]);
+		else
+			listener = &events[i];
+	}
+	if (listener)
+		handle(l, listener);
+}
+
+/* Waits for sockets, for the outlet's end, for a signal; then one step of each that is ready, and one commit for all. */
+static void turn(struct loop *l)
+{
+	struct epoll_event events[READY];
+	sigset_t none;
+	sigemptyset(&none);
+	int wait = l->waiting ? 0 : WAIT_MOST_MS;
+	int ready = epoll_pwait(l->epoll, events, READY, wait, &none);
+	if (ready == 0 && wait)
+		journal_idle(l->server->journal);
+	tell_time(l);
+	handle_all(l, events, ready);
+	if (l->hall.now - l->swept_at >= WAIT_MOST_MS)
+		sweep(l);
+	if (l->waiting)
 		commit(l);
-	return busy;
+}
+
+static bool is_wanted(const struct loop *l)
+{
+	const struct server *s = l->server;
+	if (*s->stop)
+		return false;
+	if (s->listener < 0)
+		return l->count;
+	return s->idle_ms == 0 || l->count || l->hall.now - l->empty_at < s->idle_ms;
+}
+
+/* Those between requests are closed; those within one may come to its end. */
+static bool has_requests(struct loop *l)
+{
+	bool found = l->waiting;
+	for (size_t i = l->count; i-- > 0;) {
+		if (l->all[i]->phase == CONNECTION_HEAD && l->all[i]->in.len == 0)
+			leave(l, l->all[i]);
+		else
+			found = true;
+	}
+	return found;
 }
 
 static void serve(struct loop *l)
 {
-	const struct server *s = l->server;
-	bool busy = false;
-	while (!*s->stop && (s->listener >= 0 || l->http.connections))
-		busy = turn(l, busy);
-	if (s->listener >= 0)
-		MHD_quiesce_daemon(l->http.daemon);
-	int64_t until = clock_monotonic() + HTTPD_STOP_MS;
-	while ((busy || l->exchanges) && clock_monotonic() < until)
-		busy = turn(l, busy);
+	while (is_wanted(l))
+		turn(l);
+	if (l->server->listener >= 0)
+		epoll_ctl(l->epoll, EPOLL_CTL_DEL, l->server->listener, NULL);
+	int64_t until = clock_monotonic() + STOP_MS;
+	while (has_requests(l) && clock_monotonic() < until)
+		turn(l);
 }
 
-static int begin_serving(struct loop *l, struct diag *d)
+/* ---- beginning and end ---- */
+
+static void find_limit(struct loop *l)
 {
+	struct rlimit limit;
+	l->most = l->server->listener < 0 ? 1 : l->server->reception->connections;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	if (limit.rlim_cur < l->most + DESCRIPTORS_KEPT && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int add_listener(struct loop *l)
+{
+	int on = 1, fd = l->server->listener;
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* those it accepts have it from the listener */
+	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static int add_connection(struct loop *l)
+{
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+	socklen_t len = sizeof address;
+	int fd = l->server->connection;
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	getpeername(fd, (struct sockaddr *)&address, &len); /* one that has gone already is read to its end */
+	return enter(l, fd, (struct sockaddr *)&address);
+}
+
+static int begin(struct loop *l, struct diag *d)
+{
+	struct epoll_event gone = {.events = EPOLLIN, .data.ptr = l};
 	l->last = &l->waiting;
-	buf_add_text(&l->answer, "{\"accepted\":1}\n");
-	l->one_accepted = make_response(&l->answer);
-	if (!l->one_accepted)
-		return diag_fail(d, DIAG_UNAVAILABLE, "cannot start the HTTP server: out of memory");
-	return httpd_open(&l->http, d);
+	l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	find_limit(l);
+	l->all = calloc(l->most, sizeof *l->all);
+	tell_time(l);
+	l->empty_at = l->swept_at = l->hall.now;
+	if (getrandom(&l->seed, sizeof l->seed, GRND_NONBLOCK) < 0)
+		l->seed = (uint32_t)l->hall.wall;
+	bool outlet = l->server->outlet->gone >= 0;
+	if (l->epoll < 0 || !l->all ||
+	    (outlet && epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->server->outlet->gone, &gone) < 0) ||
+	    (l->server->listener >= 0 ? add_listener(l) : add_connection(l)) < 0)
+		return diag_errno(d, DIAG_UNAVAILABLE, errno, "cannot serve the socket");
+	return 0;
+}
+
+static void note_refusal(void *context, const struct source *s, const struct request *r, const struct intake *in)
+{
+	(void)context;
+	(void)r;
+	diag_debug("%s: %d: %s", s ? s->name : "no source", in->status, in->why.text);
 }
 
 int server_run(const struct server *server, struct diag *d)
 {
-	struct loop l = {.server = server};
-	l.http = (struct httpd){.listener = server->listener,
-				.connection = server->connection,
-				.on_request = on_request,
-				.on_end = on_end,
-				.context = &l};
-	int result = begin_serving(&l, d);
+	struct loop *l = calloc(1, sizeof *l);
+	if (!l)
+		return diag_fail(d, DIAG_UNAVAILABLE, "out of memory");
+	l->server = server;
+	l->hall = (struct connection_hall){.sources = server->sources, .refused = note_refusal, .context = l};
+	int result = begin(l, d);
 	if (result == 0)
-		serve(&l);
-	httpd_close(&l.http);
-	if (l.one_accepted)
-		MHD_destroy_response(l.one_accepted);
-	for (struct exchange *x; (x = l.pool);) {
-		l.pool = x->next;
-		intake_free(&x->in);
-		buf_free(&x->body);
-		free(x);
-	}
-	buf_free(&l.answer);
-	free(l.rows);
+		serve(l);
+	while (l->count)
+		leave(l, l->all[l->count - 1]);
+	connection_hall_free(&l->hall);
+	if (l->epoll >= 0)
+		close(l->epoll);
+	if (l->spare >= 0)
+		close(l->spare);
+	if (server->listener >= 0)
+		close(server->listener);
+	free(l->all);
+	free(l->rows);
+	free(l);
 	return result;
 }

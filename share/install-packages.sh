@@ -4,7 +4,7 @@
 #   sh share/install-packages.sh [build] [demo] [test] [lint]
 set -eu
 
-libraries='sqlite3 jansson libcurl libmicrohttpd libcrypto libpcre2-8'
+libraries='sqlite3 jansson libcurl libmicrohttpd libcrypto libpcre2-8 zlib'
 
 have() {
 	command -v "$1" >/dev/null 2>&1
@@ -32,16 +32,16 @@ has_group() {
 
 packages() {
 	case $1-$2 in
-	apt-build) echo gcc libc6-dev make pkg-config ca-certificates libsqlite3-dev libjansson-dev libcurl4-openssl-dev libmicrohttpd-dev libssl-dev libpcre2-dev ;;
+	apt-build) echo gcc libc6-dev make pkg-config ca-certificates libsqlite3-dev libjansson-dev libcurl4-openssl-dev libmicrohttpd-dev libssl-dev libpcre2-dev zlib1g-dev ;;
 	apt-test) echo bats curl jq openssl sqlite3 libcmocka-dev ;;
 	apt-lint) echo clang clang-tidy clang-format shellcheck mandoc ;;
-	dnf-build) echo gcc make pkgconf-pkg-config sqlite-devel jansson-devel libcurl-devel libmicrohttpd-devel openssl-devel pcre2-devel ;;
+	dnf-build) echo gcc make pkgconf-pkg-config sqlite-devel jansson-devel libcurl-devel libmicrohttpd-devel openssl-devel pcre2-devel zlib-devel ;;
 	dnf-test) echo bats curl jq openssl sqlite libcmocka-devel libasan libubsan ;;
 	dnf-lint) echo clang clang-tools-extra ShellCheck mandoc ;;
-	apk-build) echo gcc musl-dev make pkgconf sqlite-dev jansson-dev curl-dev libmicrohttpd-dev openssl-dev pcre2-dev ;;
+	apk-build) echo gcc musl-dev make pkgconf sqlite-dev jansson-dev curl-dev libmicrohttpd-dev openssl-dev pcre2-dev zlib-dev ;;
 	apk-test) echo bats curl jq openssl sqlite cmocka-dev ;;
 	apk-lint) echo clang clang-extra-tools shellcheck mandoc ;;
-	brew-build) echo make pkgconf sqlite jansson curl libmicrohttpd openssl@3 pcre2 ;;
+	brew-build) echo make pkgconf sqlite jansson curl libmicrohttpd openssl@3 pcre2 zlib ;;
 	brew-test) echo bats-core jq cmocka ;;
 	brew-lint) echo llvm shellcheck mandoc ;;
 	dnf-demo) echo curl openssl sqlite ;;

@@ -15,13 +15,13 @@ static char dir[] = "/tmp/evt-test-intake.XXXXXX";
 static struct sources all;
 static struct intake in = INTAKE_INIT;
 
-static int find(void *context, const char *name, struct slice *value)
+/* A request of these headers: name, value, name, value, NULL. */
+static struct request with_headers(struct request r, const char **headers)
 {
-	int found = 0;
-	for (const char **h = context; h && h[0]; h += 2)
-		if (strcasecmp(h[0], name) == 0 && found++ == 0)
-			*value = slice_of(h[1]);
-	return found;
+	static struct request_header list[16];
+	for (r.headers = list; headers && headers[0]; headers += 2)
+		list[r.header_count++] = (struct request_header){slice_of(headers[0]), slice_of(headers[1])};
+	return r;
 }
 
 #define HEADERS(...) ((const char *[]){__VA_ARGS__, NULL})
@@ -43,7 +43,8 @@ static void use(const char *json)
 
 static void ask(const char *method, const char *path, const char **headers, struct slice body)
 {
-	struct request r = {slice_of(method), slice_of(path), body, find, headers};
+	struct request r =
+	    with_headers((struct request){.method = slice_of(method), .path = slice_of(path), .body = body}, headers);
 	intake_clear(&in);
 	const struct source *s = intake_open(&in, &all, &r);
 	if (s)
@@ -272,7 +273,7 @@ static void only_the_path_of_a_source_is_known(void **state)
 		ask("POST", unknown[i], JSON, SLICE("{}"));
 		refused(404, "no such source");
 	}
-	struct request r = {SLICE("POST"), {"/x\0y", 4}, SLICE("{}"), find, NULL};
+	struct request r = {.method = SLICE("POST"), .path = {"/x\0y", 4}, .body = SLICE("{}")};
 	intake_clear(&in);
 	assert_null(intake_open(&in, &all, &r));
 	refused(404, "no such source");

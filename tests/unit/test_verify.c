@@ -65,19 +65,19 @@ static void refuse_file(const char *json, const char *secrets, const char *why)
 		fail_msg("%s: %s", json, d.text);
 }
 
-/* A request's headers: name, value, name, value, NULL. */
-static int find(void *context, const char *name, struct slice *value)
+/* A request of these headers: name, value, name, value, NULL. */
+static struct request with_headers(struct request r, const char **headers)
 {
-	int found = 0;
-	for (const char **h = context; h[0]; h += 2)
-		if (strcasecmp(h[0], name) == 0 && found++ == 0)
-			*value = slice_of(h[1]);
-	return found;
+	static struct request_header list[16];
+	for (r.headers = list; headers && headers[0]; headers += 2)
+		list[r.header_count++] = (struct request_header){slice_of(headers[0]), slice_of(headers[1])};
+	return r;
 }
 
 static int check(const struct verify *v, const char *body, const char **headers, int64_t now, struct diag *d)
 {
-	struct request r = {SLICE("POST"), SLICE("/x"), slice_of(body), find, headers};
+	struct request r = with_headers(
+	    (struct request){.method = SLICE("POST"), .path = SLICE("/x"), .body = slice_of(body)}, headers);
 	d->text[0] = '\0';
 	return verify_check(v, &r, now, d);
 }

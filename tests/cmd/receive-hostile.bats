@@ -1,0 +1,293 @@
+#!/usr/bin/env bats
+# evt-receive against what the open internet sends: raw sockets, and real senders served beside them.
+
+# shellcheck disable=SC2153 # STATUS is stop's
+load ../lib
+
+setup() {
+	evt_setup
+	write_source any <<'END'
+{"verify": {"scheme": "none"}, "type": "const:thing", "destinations": {"sales": ["*"]}}
+END
+	write_source crm <<'END'
+{"verify": {"scheme": "none"}, "id": "/id", "type": "/type", "destinations": {"sales": ["*"]}}
+END
+}
+
+# raw TEXT: sends it as it is (printf's escapes) and prints what comes back until the connection ends.
+raw() {
+	(
+		trap '' PIPE
+		exec 7<>"/dev/tcp/127.0.0.1/$RECEIVE_PORT"
+		printf '%b' "$1" >&7 2>/dev/null
+		timeout 15 cat <&7 | tr -d '\0'
+	)
+}
+
+# answers STATUS TEXT: one refusal with a JSON body, the end of the connection, and nothing behind it taken for a request.
+answers() {
+	local hidden='POST /any HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}'
+	run raw "$2$hidden"
+	if [[ "$output" != "HTTP/1.1 $1 "* ]] || [ "$(grep -c '^HTTP/1' <<<"$output")" != 1 ] ||
+		! tail -n 1 <<<"$output" | jq -e '.error | length > 0' >/dev/null || ! grep -q '^Connection: close' <<<"$output"; then
+		printf '%s: expected %s, got: %s\n' "$2" "$1" "$output" >&2
+		return 1
+	fi
+}
+
+count() {
+	query "select count(*) from history"
+}
+
+sender_is_served() {
+	run post any '{}' --max-time 2
+	[ "$output" = 202 ]
+}
+
+needs() {
+	command -v "$1" >/dev/null || skip "no $1 here"
+}
+
+@test "a request line or a header that is none: 400, and the connection ends" {
+	start_receiver
+	local head='POST /any HTTP/1.1\r\nHost: a\r\n' end='Content-Length: 2\r\n\r\n{}'
+	answers 400 "POST /any HTTP/1.1\nHost: a\n$end"
+	answers 400 "POST /any HTTP/1.1\r\nHost: a\nContent-Length: 2\r\n\r\n{}"
+	answers 400 "${head}X: a\r\n b\r\n$end"
+	answers 400 "${head}X: a\rY: b\r\n$end"
+	answers 400 "${head}X: a\x00b\r\n$end"
+	answers 400 "${head}X\x00: a\r\n$end"
+	answers 400 "${head}X : a\r\n$end"
+	answers 400 "${head}X Y: a\r\n$end"
+	answers 400 "${head}: a\r\n$end"
+	answers 400 "POST /any HTTP/1.1\r\n$end"
+	answers 400 "${head}Host: b\r\n$end"
+	answers 400 "POST /any HTTP/1.1\r\nHost: a b\r\n$end"
+	answers 400 "POST  /any HTTP/1.1\r\nHost: a\r\n$end"
+	answers 400 "POST /any\tHTTP/1.1\r\nHost: a\r\n$end"
+	answers 505 "POST /any HTTP/3.0\r\nHost: a\r\n$end"
+	answers 400 "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"
+	[ "$(count)" = 0 ]
+	sender_is_served
+}
+
+@test "a path with .., a NUL or an escape names no source" {
+	start_receiver
+	local end='HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}' path
+	for path in /../any /any/../any /./any //any /any/ /%61ny '/any%00' /any%2f.. /ANY; do
+		answers 404 "POST $path $end"
+	done
+	for path in '/any\x00x' 'any' '/any\\..' '/\xc3\xa9' '*' '/a%zz'; do
+		answers 400 "POST $path $end"
+	done
+	[ "$(count)" = 0 ]
+}
+
+@test "a length that can be read in two ways: 400" {
+	start_receiver
+	local head='POST /any HTTP/1.1\r\nHost: a\r\n' line
+	for line in 'Content-Length: 2\r\nContent-Length: 2' 'Content-Length: 2\r\nContent-Length: 3' \
+		'Content-Length: 2, 2' 'Content-Length: +2' 'Content-Length: -2' 'Content-Length: 0x2' 'Content-Length: 2 ;' \
+		'Content-Length:' 'Content-Length: 99999999999999999999' 'Content-Length\t: 2' \
+		'Content-Length: 5\r\nTransfer-Encoding: chunked' 'Transfer-Encoding: chunked\r\nContent-Length: 5' \
+		'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked' 'Transfer-Encoding: gzip, chunked' \
+		'Transfer-Encoding: chunked, identity' 'Transfer-Encoding: \x0bchunked' 'Transfer-Encoding: "chunked"' \
+		'Transfer-Encoding\x00: chunked' 'Transfer_Encoding : chunked'; do
+		answers 400 "$head$line\r\n\r\n0\r\n\r\n"
+	done
+	answers 400 'POST /any HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
+	[ "$(count)" = 0 ]
+}
+
+@test "a chunk that is none: 400, and what follows is no request" {
+	start_receiver
+	local head='POST /any HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n' chunks
+	for chunks in 'x\r\n' '+2\r\n{}\r\n0\r\n\r\n' '0x2\r\n{}\r\n0\r\n\r\n' '2 \r\n{}\r\n0\r\n\r\n' '2\n{}\n0\n\n' \
+		'2\r\n{}X\r\n' '2\r\n{}\n0\r\n\r\n' 'fffffffffffffffff\r\n' '2;a\nb\r\n{}\r\n' '0\r\nX y: z\x01\r\n\r\n' \
+		'\r\n' '-1\r\n'; do
+		answers 400 "$head$chunks"
+	done
+	run raw "${head}2;name=value\r\n{}\r\n0\r\nTrailer: x\r\n\r\n${head/HTTP\/1.1/HTTP\/1.1\\r\\nConnection: close}2\r\n{}\r\n0\r\n\r\n"
+	[ "$(grep -c '^HTTP/1.1 202' <<<"$output")" = 2 ]
+	[ "$(count)" = 2 ]
+}
+
+@test "headers too large or too many: 431" {
+	start_receiver
+	answers 431 "POST /any HTTP/1.1\r\nHost: a\r\nX: $(printf '%020000d' 0)\r\n\r\n"
+	answers 431 "POST /$(printf '%020000d' 0) HTTP/1.1\r\nHost: a\r\n\r\n"
+	answers 431 "POST /any HTTP/1.1\r\nHost: a\r\n$(printf 'X: y\\r\\n%.0s' {1..101})\r\n"
+	sender_is_served
+}
+
+@test "what is not JSON as it should be: 400" {
+	start_receiver
+	head -c 200000 /dev/zero | tr '\0' '[' >"$BATS_TEST_TMPDIR/deep"
+	run post crm "@$BATS_TEST_TMPDIR/deep"
+	[ "$output" = 400 ]
+	grep -q 'nested too deep' "$BATS_TEST_TMPDIR/answer"
+	local body
+	for body in '{"id":"\xff","type":"t"}' '{"id":"\xc0\x80","type":"t"}' '{"id":"\xed\xa0\x80","type":"t"}' \
+		'{"id":"a\x01","type":"t"}' '{"id":1,"type":"t"}x' '{"id":01,"type":"t"}' ''; do
+		printf '%b' "$body" >"$BATS_TEST_TMPDIR/body"
+		run post crm "@$BATS_TEST_TMPDIR/body"
+		[ "$output" = 400 ]
+	done
+	[ "$(count)" = 0 ]
+}
+
+@test "a method that is not POST, and a body that is told to be too large" {
+	start_receiver
+	answers 405 'GET /any HTTP/1.1\r\nHost: a\r\n\r\n'
+	answers 405 'BREW /any HTTP/1.1\r\nHost: a\r\n\r\n'
+	answers 413 'POST /any HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999999\r\n\r\n'
+	answers 417 'POST /any HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\nContent-Length: 2\r\n\r\n'
+	run raw 'HEAD /any HTTP/1.1\r\nHost: a\r\n\r\n'
+	[[ "$output" == 'HTTP/1.1 405 '* && "$output" != *'"error"'* ]]
+	run raw 'POST /any HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2000000\r\n\r\n'
+	[[ "$output" == 'HTTP/1.1 413 '* ]] # and not 100 first
+	[ "$(count)" = 0 ]
+}
+
+@test "a head in single bytes is read, and HTTP/1.0 with and without keep-alive" {
+	start_receiver
+	local text=$'POST /any HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n' i
+	exec 7<>"/dev/tcp/127.0.0.1/$RECEIVE_PORT"
+	for ((i = 0; i < ${#text}; i++)); do
+		printf '%s' "${text:i:1}" >&7
+	done
+	run timeout 10 cat <&7
+	exec 7>&-
+	[[ "$output" == 'HTTP/1.1 202 '* ]]
+	local one='POST /any HTTP/1.0\r\nContent-Length: 2\r\n'
+	run raw "$one\r\n{}"
+	[[ "$output" == 'HTTP/1.1 202 '*'Connection: close'* ]]
+	run raw "${one}Connection: keep-alive\r\n\r\n{}$one\r\n{}"
+	[ "$(grep -c '^HTTP/1.1 202' <<<"$output")" = 2 ]
+	run raw "\r\n$one\r\n{}"
+	[[ "$output" == 'HTTP/1.1 202 '* ]]
+}
+
+@test "600 stalled connections, some within a head and some within a body: a real sender is served within 2 s" {
+	start_receiver
+	local fds=() fd i text
+	for ((i = 0; i < 600; i++)); do
+		exec {fd}<>"/dev/tcp/127.0.0.1/$RECEIVE_PORT"
+		fds+=("$fd")
+		case $((i % 3)) in
+		0) text='' ;;
+		1) text=$'POST /any HTTP/1.1\r\nHost:' ;;
+		2) text=$'POST /any HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{' ;;
+		esac
+		printf '%s' "$text" >&"$fd"
+	done
+	for i in 1 2 3 4 5; do
+		sender_is_served
+	done
+	for fd in "${fds[@]}"; do
+		exec {fd}>&-
+	done
+	sender_is_served
+}
+
+@test "more connections than it takes: the longest stalled gives way" {
+	echo '{"connections": 50}' >"$EVT_CONFIG/receive.json"
+	start_receiver
+	local fds=() fd i
+	for ((i = 0; i < 200; i++)); do
+		exec {fd}<>"/dev/tcp/127.0.0.1/$RECEIVE_PORT"
+		fds+=("$fd")
+		printf 'POST /any' >&"$fd"
+	done
+	sender_is_served
+	sender_is_served
+	for fd in "${fds[@]}"; do
+		exec {fd}>&-
+	done
+}
+
+@test "with no descriptor left it goes on: the stalled give way" {
+	needs prlimit
+	start_receiver
+	local fds=() fd i
+	prlimit --pid "$RECEIVE_PID" --nofile=30:30
+	for ((i = 0; i < 100; i++)); do
+		exec {fd}<>"/dev/tcp/127.0.0.1/$RECEIVE_PORT"
+		fds+=("$fd")
+		printf 'POST /any' >&"$fd"
+	done
+	sender_is_served
+	sender_is_served
+	for fd in "${fds[@]}"; do
+		exec {fd}>&-
+	done
+	sender_is_served
+}
+
+@test "with no descriptor left and nobody to give way: 503, and afterwards it takes requests again" {
+	needs prlimit
+	start_receiver
+	local fds=() fd i
+	prlimit --pid "$RECEIVE_PID" --nofile=30:30
+	trap '' PIPE
+	for ((i = 0; i < 40; i++)); do
+		exec {fd}<>"/dev/tcp/127.0.0.1/$RECEIVE_PORT"
+		fds+=("$fd")
+		printf 'POST /any HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{' >&"$fd" 2>/dev/null || true
+	done
+	trap - PIPE
+	run post any '{}' --max-time 5 -D "$BATS_TEST_TMPDIR/head"
+	[ "$output" = 503 ]
+	grep -q '^Retry-After: ' "$BATS_TEST_TMPDIR/head"
+	for fd in "${fds[@]}"; do
+		exec {fd}>&-
+	done
+	wait_until sender_is_served
+}
+
+@test "a request that does not come to its end: 408" {
+	start_receiver
+	run raw 'POST /any HTTP/1.1\r\nHost: a\r\n'
+	[[ "$output" == 'HTTP/1.1 408 '* ]]
+}
+
+@test "a client that is gone before its answer, or reads none, costs the others nothing" {
+	start_receiver
+	local i fd
+	for i in {1..50}; do
+		exec {fd}<>"/dev/tcp/127.0.0.1/$RECEIVE_PORT"
+		printf 'POST /any HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}' >&"$fd"
+		exec {fd}>&-
+	done
+	exec {fd}<>"/dev/tcp/127.0.0.1/$RECEIVE_PORT"
+	(
+		trap '' PIPE
+		printf 'POST /any HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}%.0s' {1..2000} >&"$fd" 2>/dev/null
+	) &
+	sender_is_served
+	wait $!
+	exec {fd}>&-
+	sender_is_served
+}
+
+@test "it ends by itself when nobody has been there for a while" {
+	start_receiver -i 500ms
+	sender_is_served
+	wait_until is_gone "$RECEIVE_PID"
+	wait "$RECEIVE_PID"
+	run evt-receive -l 0 -i soon </dev/null
+	[ "$status" -eq 64 ]
+}
+
+@test "while the journal is locked a sender has its 503 within 3 s, and the next at once" {
+	start_receiver
+	sender_is_served
+	exec 7<>"$EVT_JOURNAL-lock"
+	flock 7
+	run post any '{}' --max-time 3
+	[ "$output" = 503 ]
+	run post any '{}' --max-time 1
+	[ "$output" = 503 ]
+	exec 7>&-
+	sender_is_served
+}
