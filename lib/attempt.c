@@ -9,8 +9,6 @@
 #include "reason.h"
 #include "template.h"
 
-static const char header_prefix[] = "header:";
-
 /* ---- plans ---- */
 
 /* HOST:PORT of an address, for people to read. */
@@ -29,9 +27,8 @@ int attempt_plan_init(struct attempt_plan *plan, struct dest *dest, struct diag 
 						 .ordered = dest->ordered},
 				      .host = host_of(dest->url),
 				      .update_host = host_of(dest->update_url)};
-	bool pointer = dest->record && strncmp(dest->record, header_prefix, strlen(header_prefix)) != 0;
 	plan->target = sender_target_new(dest);
-	if (plan->target && (!pointer || jtext_pointer_parse(&plan->record, slice_of(dest->record)) == 0))
+	if (plan->target)
 		return 0;
 	attempt_plan_free(plan);
 	return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
@@ -40,7 +37,6 @@ int attempt_plan_init(struct attempt_plan *plan, struct dest *dest, struct diag 
 void attempt_plan_free(struct attempt_plan *plan)
 {
 	sender_target_free(plan->target);
-	jtext_pointer_free(&plan->record);
 	dest_free(plan->dest);
 	*plan = (struct attempt_plan){.dest = NULL};
 }
@@ -182,16 +178,17 @@ int attempt_send(struct attempt *a, const struct attempt_plan *plan, struct send
 
 /* ---- judging ---- */
 
-static void say_reason(struct attempt *a, const struct attempt_plan *plan, const struct jtext *json)
+static void say_reason(struct attempt *a, const struct attempt_plan *plan, const struct answer *said)
 {
 	const struct sender_answer *answer = &a->answer;
 	buf_clear(&a->error);
 	if (answer->facts.http_status) {
 		struct reason_answer words = {.status = answer->facts.http_status,
-					      .content_type = sender_header(answer->head, "Content-Type"),
-					      .location = sender_header(answer->head, "Location"),
+					      .content_type = answer_header(answer->head, "Content-Type"),
+					      .location = answer_header(answer->head, "Location"),
 					      .body = answer->body,
-					      .json = json};
+					      .json = said->json,
+					      .own = answer_at(said, &plan->dest->reason, &a->found)};
 		reason_of_answer(&a->error, &words);
 		return;
 	}
@@ -213,27 +210,33 @@ static struct slice fit_record(struct slice record)
 	return event_is_name(record) ? record : SLICE_NONE;
 }
 
-static struct slice find_record(struct attempt *a, const struct attempt_plan *plan, const struct jtext *json)
+static void find_record(struct attempt *a, const struct answer *said, const struct answer_place *place)
 {
-	const char *where = plan->dest->record;
-	if (!where)
-		return SLICE_NONE;
-	if (strncmp(where, header_prefix, strlen(header_prefix)) == 0)
-		return fit_record(sender_header(a->answer.head, where + strlen(header_prefix)));
-	uint32_t node = json ? jtext_at(json, 0, &plan->record) : JTEXT_NOWHERE;
-	if (node == JTEXT_NOWHERE)
-		return SLICE_NONE;
-	buf_clear(&a->found);
-	if (jtext_type(json, node) == JTEXT_NUMBER)
-		return fit_record(jtext_raw(json, node));
-	if (jtext_type(json, node) == JTEXT_STRING)
-		return fit_record(jtext_string(json, node, &a->found));
-	return SLICE_NONE;
+	a->record = fit_record(answer_at(said, place, &a->found));
+	if (!a->record.ptr && a->known.len)
+		a->record = buf_slice(&a->known);
 }
 
-static bool needs_json(const struct attempt *a, const struct attempt_plan *plan)
+static bool needs_json(const struct attempt *a, const struct dest *dest)
 {
-	return a->answer.body.len && (a->outcome.verdict != JOURNAL_OK || plan->dest->record);
+	return a->answer.body.len &&
+	       (a->outcome.verdict != JOURNAL_OK || dest->record.text || dest->refused_when.count);
+}
+
+/* What the status has decided may be turned round by what the answer says. */
+static void judge_words(struct attempt *a, const struct dest *dest, const struct answer *said)
+{
+	if (a->outcome.verdict == JOURNAL_OK) {
+		const struct answer_condition *refusal = answer_meets(said, &dest->refused_when);
+		if (refusal)
+			a->outcome = outcome_refused(refusal->again);
+		else
+			find_record(a, said, &dest->record);
+	} else if (dest_statuses_hold(&dest->exists, a->answer.facts.http_status) &&
+		   (dest->exists_when.count == 0 || answer_meets(said, &dest->exists_when))) {
+		a->outcome = (struct outcome){.verdict = JOURNAL_OK};
+		find_record(a, said, &dest->exists_record);
+	}
 }
 
 void attempt_judge(struct attempt *a, const struct attempt_plan *plan, struct jtext *json, double random, int64_t now)
@@ -241,17 +244,15 @@ void attempt_judge(struct attempt *a, const struct attempt_plan *plan, struct jt
 	const struct dest *dest = plan->dest;
 	a->outcome = outcome_decide(&a->answer.facts, dest);
 	struct jtext_error error;
-	bool parsed = needs_json(a, plan) && jtext_parse(json, a->answer.body, &error) == 0;
-	if (a->outcome.verdict == JOURNAL_OK) {
-		a->record = find_record(a, plan, parsed ? json : NULL);
-		if (!a->record.ptr && a->known.len)
-			a->record = buf_slice(&a->known);
+	bool parsed = needs_json(a, dest) && jtext_parse(json, a->answer.body, &error) == 0;
+	const struct answer said = {.head = a->answer.head, .json = parsed ? json : NULL};
+	judge_words(a, dest, &said);
+	if (a->outcome.verdict == JOURNAL_OK)
 		return;
-	}
-	say_reason(a, plan, parsed ? json : NULL);
+	say_reason(a, plan, &said);
 	if (a->outcome.verdict == JOURNAL_AGAIN) {
 		const struct backoff schedule = {dest->schedule_ms, dest->schedule_count, dest->jitter};
-		int64_t hint_ms = backoff_hint(sender_header(a->answer.head, "Retry-After"), now);
+		int64_t hint_ms = backoff_hint(answer_header(a->answer.head, "Retry-After"), now);
 		a->next_at = backoff_next_at(&schedule, a->step, hint_ms, random, now);
 	}
 }

@@ -11,7 +11,6 @@ struct attempt_plan {
 	struct dest *dest; /* owned */
 	struct sender_target *target;
 	struct journal_limits limits;
-	struct jtext_pointer record; /* where an answer holds the record's id; used when dest->record is a pointer */
 	struct slice host, update_host;
 };
 

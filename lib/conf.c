@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "conf.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -313,6 +314,28 @@ void conf_child(struct conf_object *o, const char *key, enum conf_need need, str
 {
 	conf_element(o, key, -1, ask(o, key, need), child);
 }
+
+/* ---- HTTP's own grammar ---- */
+
+bool conf_is_token(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("!#$%&'*+-.^_`|~", *c))
+			return false;
+	return *text != '\0';
+}
+
+bool conf_is_field_value(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+		if ((c < 0x20 && c != '\t') || c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+/* ---- secrets ---- */
 
 static int open_secret(struct conf *c, const char *path)
 {

@@ -36,6 +36,10 @@ char *conf_folder(const char *option);
 /* Can it name a source, destination or map? [A-Za-z0-9._-]+, not starting with a dot, at most 200 bytes. */
 bool conf_is_name(struct slice name);
 
+/* HTTP's own grammar, RFC 9110 section 5: is it fit to be the name of a header or a method; to be a header's value? */
+bool conf_is_token(const char *text);
+bool conf_is_field_value(struct slice text);
+
 /* Where the file DIR/KIND/NAME.json is; refuses names other than [A-Za-z0-9._-]+, or starting with a dot, and paths over `size`. 0,
  * or -1 with DIAG_CONFIG. */
 int conf_path(char *path, size_t size, const char *dir, const char *kind, struct slice name, struct diag *d);

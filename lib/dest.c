@@ -12,25 +12,7 @@
 #include "clock.h"
 #include "template.h"
 
-/* ---- HTTP's own grammar, RFC 9110 section 5 ---- */
-
-static bool is_token(const char *text)
-{
-	for (const char *c = text; *c; c++)
-		if (!isalnum((unsigned char)*c) && !strchr("!#$%&'*+-.^_`|~", *c))
-			return false;
-	return *text != '\0';
-}
-
-static bool is_field_value(struct slice text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			return false;
-	}
-	return true;
-}
+/* ---- addresses ---- */
 
 static bool is_one_of(const char *text, const char *const *list)
 {
@@ -39,8 +21,6 @@ static bool is_one_of(const char *text, const char *const *list)
 			return true;
 	return false;
 }
-
-/* ---- addresses ---- */
 
 static bool is_loopback(const char *host)
 {
@@ -108,7 +88,7 @@ static char *read_method(struct conf_object *o, const char *otherwise)
 	char *method = conf_string(o, "method", CONF_OPTIONAL, otherwise);
 	for (char *c = method; c && *c; c++)
 		*c = (char)toupper((unsigned char)*c);
-	if (method && (!is_token(method) || is_one_of(method, refused)))
+	if (method && (!conf_is_token(method) || is_one_of(method, refused)))
 		conf_fail(o, "method", "expected POST, PUT, PATCH, DELETE or the like");
 	return method;
 }
@@ -185,7 +165,7 @@ static void check_header(struct conf_object *o, const char *name, json_t *value)
 					      "Keep-Alive",        "Proxy-Connection", "TE",     "Trailer",
 					      "Transfer-Encoding", "Upgrade",          NULL};
 	static const char *const secret[] = {"Authorization", "Cookie", "Proxy-Authorization", NULL};
-	if (!is_token(name))
+	if (!conf_is_token(name))
 		conf_fail(o, name, "is not the name of a header");
 	else if (is_one_of(name, refused))
 		conf_fail(o, name, "is set by the sender alone");
@@ -193,7 +173,7 @@ static void check_header(struct conf_object *o, const char *name, json_t *value)
 		conf_fail(o, name, "a secret belongs into a file of its own: use \"auth\"");
 	else if (!json_is_string(value))
 		conf_expected(o, name, "a string", value);
-	else if (!is_field_value(slice_of(json_string_value(value))))
+	else if (!conf_is_field_value(slice_of(json_string_value(value))))
 		conf_fail(o, name, "a header's value holds no control characters");
 }
 
@@ -233,18 +213,19 @@ static void read_auth(struct conf_object *o, struct dest *dest)
 		conf_fail(&auth, NULL, "\"scheme\" is missing");
 	if (dest->auth == DEST_AUTH_BASIC) {
 		dest->auth_user = conf_string(&auth, "user", CONF_REQUIRED, NULL);
-		if (dest->auth_user && (strchr(dest->auth_user, ':') || !is_field_value(slice_of(dest->auth_user))))
+		if (dest->auth_user &&
+		    (strchr(dest->auth_user, ':') || !conf_is_field_value(slice_of(dest->auth_user))))
 			conf_fail(&auth, "user", "a user's name holds neither ':' nor control characters (RFC 7617)");
 	}
 	if (dest->auth == DEST_AUTH_HEADER) {
 		dest->auth_header = conf_string(&auth, "name", CONF_REQUIRED, NULL);
-		if (dest->auth_header && !is_token(dest->auth_header))
+		if (dest->auth_header && !conf_is_token(dest->auth_header))
 			conf_expected(&auth, "name", "the name of a header", NULL);
 	}
 	if (dest->auth != DEST_AUTH_NONE) {
 		const char *key = files[dest->auth];
 		conf_secrets(&auth, key, CONF_REQUIRED, &dest->secret);
-		if (dest->secret.count && !is_field_value(dest->secret.lines[0]))
+		if (dest->secret.count && !conf_is_field_value(dest->secret.lines[0]))
 			conf_fail(&auth, key, "the secret holds control characters");
 	}
 	conf_end(&auth);
@@ -354,24 +335,27 @@ static void read_retry(struct conf_object *o, struct dest *dest)
 
 /* ---- the whole file ---- */
 
-static bool is_pointer(const char *text)
+/* "409": what is asked for is there already, and counts as done. */
+static void read_exists(struct conf_object *o, struct dest *dest)
 {
-	if (*text && *text != '/')
-		return false;
-	for (const char *c = text; *c; c++)
-		if (*c == '~' && c[1] != '0' && c[1] != '1')
-			return false;
-	return true;
+	struct conf_object exists;
+	conf_child(o, "exists", CONF_OPTIONAL, &exists);
+	if (exists.json)
+		dest->exists = (struct dest_statuses){.ranges = {{409, 409}}, .count = 1};
+	read_statuses(&exists, "status", &dest->exists);
+	answer_conditions_load(&dest->exists_when, &exists, "when", false);
+	answer_place_load(&dest->exists_record, &exists, "record");
+	conf_end(&exists);
 }
 
-static void read_record(struct conf_object *o, struct dest *dest)
+static void read_answers(struct conf_object *o, struct dest *dest)
 {
-	dest->record = conf_string(o, "record", CONF_OPTIONAL, NULL);
-	if (!dest->record)
-		return;
-	bool header = strncmp(dest->record, "header:", 7) == 0;
-	if (header ? !is_token(dest->record + 7) : !is_pointer(dest->record))
-		conf_expected(o, "record", "a JSON Pointer such as \"/id\", or \"header:NAME\"", NULL);
+	dest->success = (struct dest_statuses){.ranges = {{200, 299}}, .count = 1};
+	read_statuses(o, "success", &dest->success);
+	answer_conditions_load(&dest->refused_when, o, "refused_when", true);
+	read_exists(o, dest);
+	answer_place_load(&dest->record, o, "record");
+	answer_place_load(&dest->reason, o, "reason");
 }
 
 static void read_idempotency(struct conf_object *o, struct dest *dest)
@@ -380,7 +364,7 @@ static void read_idempotency(struct conf_object *o, struct dest *dest)
 	if (dest->idempotency_header && !*dest->idempotency_header) {
 		free(dest->idempotency_header);
 		dest->idempotency_header = NULL;
-	} else if (dest->idempotency_header && !is_token(dest->idempotency_header)) {
+	} else if (dest->idempotency_header && !conf_is_token(dest->idempotency_header)) {
 		conf_expected(o, "idempotency_header", "the name of a header, or \"\" for none", NULL);
 	}
 }
@@ -400,11 +384,9 @@ static void read_dest(struct conf_object *o, struct dest *dest)
 	read_maps(o, dest);
 	read_auth(o, dest);
 	read_headers(o, dest);
-	read_record(o, dest);
+	read_answers(o, dest);
 	read_idempotency(o, dest);
 	read_order(o, dest);
-	dest->success = (struct dest_statuses){.ranges = {{200, 299}}, .count = 1};
-	read_statuses(o, "success", &dest->success);
 	dest->timeout_ms = conf_span(o, "timeout", 1, CLOCK_HOUR, 30 * CLOCK_SECOND);
 	dest->concurrency = (int)conf_integer(o, "concurrency", 1, 1000, 16);
 	read_rate(o, dest);
@@ -454,7 +436,11 @@ void dest_free(struct dest *dest)
 	free(dest->auth_header);
 	free(dest->auth_user);
 	secrets_free(&dest->secret);
-	free(dest->record);
+	answer_place_free(&dest->record);
+	answer_place_free(&dest->reason);
+	answer_place_free(&dest->exists_record);
+	answer_conditions_free(&dest->exists_when);
+	answer_conditions_free(&dest->refused_when);
 	free(dest->idempotency_header);
 	free(dest);
 }

@@ -3,6 +3,7 @@
 #ifndef EVT_DEST_H
 #define EVT_DEST_H
 
+#include "answer.h"
 #include "conf.h"
 #include "journal.h"
 
@@ -41,9 +42,14 @@ struct dest {
 	char *auth_header;     /* DEST_AUTH_HEADER: its name */
 	char *auth_user;       /* DEST_AUTH_BASIC */
 	struct secrets secret; /* the first line is the token, password or value */
-	char *record;          /* JSON Pointer into the answer, or "header:NAME"; NULL: no destination record */
 	struct dest_statuses success;
-	char *idempotency_header; /* NULL: none is sent ("idempotency_header": "") */
+	struct answer_conditions refused_when; /* an answer of success that says no all the same */
+	struct dest_statuses exists; /* and one of these, if `exists_when` is empty or met, counts as delivered */
+	struct answer_conditions exists_when;
+	struct answer_place record,
+	    exists_record;          /* where the destination record's id stands in either; may be nowhere */
+	struct answer_place reason; /* where the words of a refusal stand; nowhere: in the usual places */
+	char *idempotency_header;   /* NULL: none is sent ("idempotency_header": "") */
 	int64_t timeout_ms;
 	int concurrency;
 	double rate_per_ms;              /* 0: no limit */

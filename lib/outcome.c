@@ -86,6 +86,11 @@ struct outcome outcome_decide(const struct outcome_facts *facts, const struct de
 	return o;
 }
 
+struct outcome outcome_refused(bool again)
+{
+	return (struct outcome){.verdict = again ? JOURNAL_AGAIN : JOURNAL_NEVER, .fault = again, .code = "refused"};
+}
+
 struct outcome outcome_unfit(void)
 {
 	return (struct outcome){.verdict = JOURNAL_NEVER, .code = "address"};

@@ -33,9 +33,13 @@ struct outcome {
  *   reset             the connection broke before an answer
  *   protocol          what came back is not HTTP
  *   http-NNN          the answer's status
+ *   refused           the status says yes, the answer no, by the destination's "refused_when"
  *   address           the event lacks a value that the address needs, or makes it no address
  *   local             not sent, for a reason on our side (out of memory) */
 struct outcome outcome_decide(const struct outcome_facts *facts, const struct dest *dest);
+
+/* The status meant success, but the answer says no. To be retried, it is a fault: a revoked key may be told like this. */
+struct outcome outcome_refused(bool again);
 
 /* Could not be sent, because its data make no request: permanent. */
 struct outcome outcome_unfit(void);

@@ -329,7 +329,9 @@ void reason_of_answer(struct buf *b, const struct reason_answer *a)
 	w.first = b->len;
 	if (!buf_ok(b))
 		return;
-	if (a->status >= 300 && a->status < 400 && a->location.len) {
+	if (a->own.len) {
+		say(&w, "", a->own);
+	} else if (a->status >= 300 && a->status < 400 && a->location.len) {
 		buf_add_text(b, "redirects are not followed: ");
 		add_clean(b, w.start, a->location);
 	} else if (a->json) {

@@ -14,6 +14,7 @@ struct reason_answer {
 	int status;
 	struct slice content_type, location, body; /* SLICE_NONE: absent */
 	const struct jtext *json;                  /* the body parsed; NULL when it is not JSON */
+	struct slice own; /* the words from where the destination's file says; before all others */
 };
 
 /* Appends "422: email is not valid": the words of an RFC 9457 problem (title, detail), else of the members `error`,

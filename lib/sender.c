@@ -359,28 +359,6 @@ void sender_release(struct sender *s, struct sender_answer *answer)
 	answer->slot = NULL;
 }
 
-struct slice sender_header(struct slice head, const char *name)
-{
-	size_t len = strlen(name);
-	while (head.len) {
-		const char *newline = memchr(head.ptr, '\n', head.len);
-		size_t line = newline ? (size_t)(newline - head.ptr) : head.len;
-		if (line > len && head.ptr[len] == ':' && strncasecmp(head.ptr, name, len) == 0) {
-			struct slice value = {head.ptr + len + 1, line - len - 1};
-			while (value.len && strchr(" \t\r", value.ptr[value.len - 1]))
-				value.len--;
-			while (value.len && strchr(" \t", *value.ptr)) {
-				value.ptr++;
-				value.len--;
-			}
-			return value;
-		}
-		size_t whole = newline ? line + 1 : line;
-		head = (struct slice){head.ptr + whole, head.len - whole};
-	}
-	return SLICE_NONE;
-}
-
 /* ---- open, close ---- */
 
 struct sender *sender_open(struct diag *d)

@@ -53,7 +53,4 @@ struct sender_answer {
 bool sender_take(struct sender *s, struct sender_answer *answer);
 void sender_release(struct sender *s, struct sender_answer *answer);
 
-/* The value of the first header of that name (RFC 9110, 5.5) in an answer's head, or SLICE_NONE. */
-struct slice sender_header(struct slice head, const char *name);
-
 #endif

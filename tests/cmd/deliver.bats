@@ -154,6 +154,47 @@ tls_port() {
 	[ "$(requests .status)" = 0 ]
 }
 
+@test "a 200 that says no is a refusal, for good or for now, in the words the file points to" {
+	start_destination -r '[{"body": "busy", "answers": [{"status": 200, "body": {"ok": false, "error": "ratelimited"}}]},
+		{"body": "bad", "answers": [{"status": 200, "body": {"ok": false, "fault": {"text": "no such channel"}}}]},
+		{"path": "/graphql", "answers": [{"status": 200, "body": {"data": null, "errors": [{"message": "no field x"}]}}]},
+		{"answers": [{"status": 200, "body": {"ok": true, "id": 7}}]}]'
+	crm '"reason": "/fault/text", "refused_when": [{"pointer": "/error", "is": "ratelimited", "then": "retry"},
+		{"pointer": "/ok", "is": false}]'
+	write_destination graphql <<<"{\"url\": \"$DEST_URL/graphql\", \"refused_when\": {\"pointer\": \"/errors\", \"not_empty\": true}}"
+	{
+		line good '"data":1'
+		line busy '"data":"busy"'
+		line bad '"data":"bad"'
+		line graph '"data":1' | sed 's/crm/graphql/'
+	} >"$BATS_TEST_TMPDIR/lines"
+	deliver <"$BATS_TEST_TMPDIR/lines"
+	[ "$status" -eq 0 ]
+	[ "$(history_of good 'status, destination_record')" = 'delivered|7' ]
+	[ "$(history_of busy 'status, http_status, error')" = 'retrying|200|200: ratelimited' ]
+	[ "$(history_of bad 'status, http_status, error')" = 'failed|200|200: no such channel' ]
+	[ "$(history_of graph 'status, error')" = 'failed|200: no field x' ]
+	[ "$(query "select group_concat(code) from delivery where code is not null")" = refused,refused,refused ]
+}
+
+@test "\"already exists\" counts as delivered where the file says so, with the record's id" {
+	start_destination -r '[{"body": "old", "answers": [{"status": 409, "body": {"code": "EXISTS", "existing": {"id": "c-9"}}}]},
+		{"body": "torn", "answers": [{"status": 409, "body": {"code": "LOCKED", "message": "being edited"}}]},
+		{"path": "/plain", "answers": [{"status": 422, "headers": {"X-Record": "p-1"}}]}]'
+	crm '"exists": {"when": {"pointer": "/code", "is": "EXISTS"}, "record": "/existing/id"}'
+	write_destination plain <<<"{\"url\": \"$DEST_URL/plain\", \"exists\": {\"status\": [422], \"record\": \"header:x-record\"}}"
+	{
+		line old '"data":"old"'
+		line torn '"data":"torn"'
+		line plain '"data":1' | sed 's/crm/plain/'
+	} >"$BATS_TEST_TMPDIR/lines"
+	deliver <"$BATS_TEST_TMPDIR/lines"
+	[ "$status" -eq 0 ]
+	[ "$(history_of old 'status, http_status, destination_record, error is null')" = 'delivered|409|c-9|1' ]
+	[ "$(history_of torn 'status, error')" = 'failed|409: being edited' ]
+	[ "$(history_of plain 'status, http_status, destination_record')" = 'delivered|422|p-1' ]
+}
+
 @test "a redirect is not followed" {
 	start_destination -r '[{"path": "/contacts", "answers": [{"status": 302, "headers": {"Location": "/else"}}]}]'
 	crm

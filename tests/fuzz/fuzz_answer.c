@@ -27,7 +27,7 @@ static struct slice take_head(struct slice *text)
 
 static void check_hint(struct slice head)
 {
-	int64_t now = 1795415499123, hint_ms = backoff_hint(sender_header(head, "Retry-After"), now);
+	int64_t now = 1795415499123, hint_ms = backoff_hint(answer_header(head, "Retry-After"), now);
 	must(hint_ms >= 0 && hint_ms <= BACKOFF_LONGEST_MS);
 }
 
@@ -37,8 +37,8 @@ static void check_reason(struct slice head, struct slice body)
 	static struct buf b;
 	struct jtext_error error;
 	struct reason_answer answer = {.status = body.len % 2 ? 422 : 302,
-				       .content_type = sender_header(head, "Content-Type"),
-				       .location = sender_header(head, "Location"),
+				       .content_type = answer_header(head, "Content-Type"),
+				       .location = answer_header(head, "Location"),
 				       .body = body,
 				       .json = jtext_parse(&json, body, &error) == 0 ? &json : NULL};
 	buf_clear(&b);

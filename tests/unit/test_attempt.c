@@ -162,13 +162,12 @@ static int make_plan(void **state)
 	*dest = (struct dest){.name = strdup("crm"),
 			      .url = strdup("https://h/x"),
 			      .method = strdup("POST"),
-			      .record = strdup("/id"),
 			      .success = {{{200, 299}}, 1},
 			      .timeout_ms = 1000,
 			      .concurrency = 1,
 			      .schedule_ms = {5000},
 			      .schedule_count = 1};
-	return attempt_plan_init(&plan, dest, &d);
+	return answer_place_set(&dest->record, strdup("/id")) || attempt_plan_init(&plan, dest, &d);
 }
 
 static int free_plan(void **state)

@@ -146,7 +146,7 @@ static void a_request_has_its_headers(void **state)
 	assert_true(x.answer.facts.sent);
 	assert_true(x.answer.ended_at >= x.answer.started_at);
 	assert_true(slice_is(x.answer.body, "{}"));
-	assert_true(slice_is(sender_header(x.answer.head, "x-id"), "7"));
+	assert_true(slice_is(answer_header(x.answer.head, "x-id"), "7"));
 	end_exchange(&x);
 	char *request = end_server(&s);
 	assert_int_equal(strncmp(request, "PATCH /x HTTP/1.1\r\n", 19), 0);
@@ -203,8 +203,8 @@ static void the_head_is_the_final_one_and_bounded(void **state)
 	exchange(&x, s.url, "POST");
 	assert_int_equal(x.answer.facts.http_status, 200);
 	assert_true(x.answer.head.len <= SENDER_HEAD_LIMIT);
-	assert_null(sender_header(x.answer.head, "X-Early").ptr);
-	assert_true(slice_is(sender_header(x.answer.head, "Content-Length"), "0"));
+	assert_null(answer_header(x.answer.head, "X-Early").ptr);
+	assert_true(slice_is(answer_header(x.answer.head, "Content-Length"), "0"));
 	end_exchange(&x);
 	end_server(&s);
 	buf_free(&reply);
@@ -282,11 +282,11 @@ static void headers_are_found_by_name(void **state)
 {
 	(void)state;
 	struct slice head = SLICE("HTTP/1.1 200 OK\r\nA: 1\r\nab:\t two \r\nEmpty:\r\nA: 3\r\n\r\n");
-	assert_true(slice_is(sender_header(head, "a"), "1"));
-	assert_true(slice_is(sender_header(head, "AB"), "two"));
-	assert_true(slice_is(sender_header(head, "Empty"), ""));
-	assert_null(sender_header(head, "b").ptr);
-	assert_null(sender_header(SLICE_NONE, "a").ptr);
+	assert_true(slice_is(answer_header(head, "a"), "1"));
+	assert_true(slice_is(answer_header(head, "AB"), "two"));
+	assert_true(slice_is(answer_header(head, "Empty"), ""));
+	assert_null(answer_header(head, "b").ptr);
+	assert_null(answer_header(SLICE_NONE, "a").ptr);
 }
 
 int main(void)
