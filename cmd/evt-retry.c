@@ -11,31 +11,42 @@
 #include "feed.h"
 #include "filter.h"
 #include "options.h"
+#include "plan.h"
 #include "resend.h"
 
 static const char usage[] =
     "Usage: evt-retry [-fnqv] [-c DIR] [-j FILE] [-d DEST] [--limit N]\n"
     "       evt-retry [-nqv] [-c DIR] [-j FILE] [-d DEST] ID...\n"
     "       evt-retry [-nqv] [-c DIR] [-j FILE] --failed [FILTERS]\n"
+    "       evt-retry [-nqv] [-c DIR] [-j FILE] -d DEST --delivered [FILTERS]\n"
+    "       evt-retry [-nqv] [-c DIR] [-j FILE] [-d DEST] --give-up REASON ID...\n"
     "Claims the deliveries that are due and prints their lines, for evt-transform and evt-deliver.\n"
-    "With ids, or --failed, reopens those and prints theirs.\n"
+    "With ids, --failed or --delivered, reopens those and prints theirs.\n"
     "\n"
     "  -d, --destination DEST   only to this destination; with ids: send there, even what was delivered or skipped\n"
     "  -f, --follow     stay, and wait for what is next due\n"
     "  -n, --dry-run    print the plan and change nothing\n"
     "  --failed         all failed deliveries that the filters let through\n"
+    "  --delivered      all delivered ones: they are sent again\n"
+    "  --give-up REASON ends those that are received or retrying as failed\n"
     "  --since TIME --until TIME --type GLOB --source NAME --subject TEXT --error TEXT --limit N\n"
     "  -c, --config DIR   -j, --journal FILE   -v, --verbose   -q, --quiet   -h, --help   -V, --version\n";
 
-enum { OPTION_FAILED = FILTER_END };
+enum { OPTION_FAILED = FILTER_END, OPTION_DELIVERED, OPTION_GIVE_UP };
 static const struct option own[] = {{"follow", no_argument, NULL, 'f'},
 				    {"dry-run", no_argument, NULL, 'n'},
 				    {"failed", no_argument, NULL, OPTION_FAILED},
+				    {"delivered", no_argument, NULL, OPTION_DELIVERED},
+				    {"give-up", required_argument, NULL, OPTION_GIVE_UP},
 				    {NULL, 0, NULL, 0}};
 
+enum mode { DUE, IDS, FAILED, DELIVERED, GIVE_UP };
+
 struct retry {
+	enum mode mode;
 	struct journal_filter filter;
-	bool follow, dry_run, failed;
+	bool follow, dry_run;
+	struct slice reason; /* for giving up */
 	struct dests dests;
 	struct journal *journal;
 };
@@ -56,32 +67,14 @@ static void catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static bool add_group(const struct journal_group *group, void *context)
+static int print_plan(struct retry *r, struct diag *d)
 {
-	char oldest[CLOCK_TEXT_SIZE], newest[CLOCK_TEXT_SIZE];
-	struct slice destination = group->destination.ptr ? group->destination : SLICE("-");
-	struct slice error = group->error.ptr ? group->error : SLICE("-");
-	buf_printf(context, "%" PRId64 "\t%.*s\t%s\t%.*s\t%s\t%s\t%" PRId64 "\t%.*s\n", group->count,
-		   (int)destination.len, destination.ptr, journal_status_name(group->status), (int)group->type.len,
-		   group->type.ptr, clock_format(group->oldest_at, oldest), clock_format(group->newest_at, newest),
-		   group->expired, (int)error.len, error.ptr);
-	return true;
-}
-
-/* What would be claimed or reopened: count, destination, status, type, oldest, newest, of them without payload, error. */
-static int print_plan(struct retry *r, bool by_hand, struct diag *d)
-{
-	struct buf plan = BUF_INIT;
-	if (!by_hand)
+	bool any;
+	if (r->mode == DUE)
 		r->filter.due_by = clock_now();
-	int result = journal_plan(r->journal, &r->filter, add_group, &plan, d);
-	bool any = plan.len;
-	if (result == 0 && (fwrite(buf_slice(&plan).ptr, 1, plan.len, stdout) != plan.len || fflush(stdout) != 0))
-		result = diag_fail(d, DIAG_IO, "standard output: cannot write");
-	buf_free(&plan);
-	if (result < 0)
+	if (plan_print(r->journal, &r->filter, &any, d) < 0)
 		return diag_report(d);
-	return any || !by_hand ? DIAG_OK : DIAG_NO;
+	return any || r->mode == DUE ? DIAG_OK : DIAG_NO;
 }
 
 /* Deliveries to a destination that has no usable file stay where they are; somebody must hear of it. */
@@ -106,15 +99,17 @@ static int feed_due(struct retry *r, const struct feed *f, struct diag *d)
 	return r->dests.broken ? DIAG_CONFIG : DIAG_OK;
 }
 
-static int feed_named(struct retry *r, const struct feed *f, struct diag *d)
+static int handle_named(struct retry *r, const struct feed *f, struct diag *d)
 {
 	struct resend resend = {.filter = &r->filter};
 	struct resend_result result;
-	if (!r->failed) { /* ids: a destination that is named with them is where they go */
+	if (r->mode == IDS || r->mode == DELIVERED) /* a destination that is named is where they go */
 		resend.to = r->filter.destination;
+	if (r->mode == IDS)
 		r->filter.destination = SLICE_NONE;
-	}
-	if (resend_run(&resend, f, &result, d) < 0)
+	int status = r->mode == GIVE_UP ? resend_give_up(&resend, r->journal, r->reason, &result, d)
+					: resend_run(&resend, f, &result, d);
+	if (status < 0)
 		return diag_report(d);
 	if (result.matched == 0)
 		diag_error("nothing matches");
@@ -124,7 +119,6 @@ static int feed_named(struct retry *r, const struct feed *f, struct diag *d)
 static int run(struct retry *r, const char *config, const char *journal)
 {
 	struct diag d;
-	bool by_hand = r->failed || r->filter.id_count;
 	if (dests_load(&r->dests, config, &d) < 0)
 		return diag_report(&d);
 	if (r->filter.destination.ptr && !dests_find(&r->dests, r->filter.destination)) {
@@ -143,28 +137,44 @@ static int run(struct retry *r, const char *config, const char *journal)
 				  .wake = -1,
 				  .limit = r->filter.limit,
 				  .stop = &stop};
-	int code = r->dry_run ? print_plan(r, by_hand, &d)
-		   : by_hand  ? feed_named(r, &feed, &d)
-			      : feed_due(r, &feed, &d);
+	int code = r->dry_run       ? print_plan(r, &d)
+		   : r->mode == DUE ? feed_due(r, &feed, &d)
+				    : handle_named(r, &feed, &d);
 	journal_close(r->journal);
 	return code;
+}
+
+static void set_mode(struct options *o, struct retry *r, enum mode mode)
+{
+	if (r->mode != DUE && r->mode != mode)
+		options_wrong(o, "--failed, --delivered and --give-up exclude each other");
+	r->mode = mode;
 }
 
 /* Options that mean nothing together are refused rather than passed over. */
 static void check_usage(struct options *o, struct retry *r)
 {
-	bool ids = r->filter.id_count, by_hand = ids || r->failed;
 	const struct journal_filter *f = &r->filter;
-	if (ids && r->failed)
-		options_wrong(o, "give ids or --failed, not both");
-	if (r->follow && by_hand)
-		options_wrong(o, "-f waits for what is due: it goes with neither ids nor --failed");
+	bool filtered = f->since || f->until || f->type.ptr || f->source.ptr || f->subject.ptr || f->error.ptr;
+	if (f->id_count && r->mode == DUE)
+		r->mode = IDS;
+	if (f->id_count && (r->mode == FAILED || r->mode == DELIVERED))
+		options_wrong(o, "give ids, or --failed or --delivered, not both");
+	if (r->mode == GIVE_UP && !f->id_count && !filtered)
+		options_wrong(o, "--give-up: which? give ids, or filters");
+	if (r->mode == DELIVERED && !f->destination.ptr)
+		options_wrong(o, "--delivered sends again what has arrived: say where to with -d");
+	if (r->follow && r->mode != DUE)
+		options_wrong(o, "-f waits for what is due: it goes with nothing that is named");
 	if (f->statuses)
 		options_wrong(o, "--status is evt-status's: failed ones are named with --failed");
-	if (!by_hand && (f->since || f->until || f->type.ptr || f->source.ptr || f->subject.ptr || f->error.ptr))
-		options_wrong(o, "filters go with ids or --failed");
-	if (r->failed)
-		r->filter.statuses = 1u << JOURNAL_FAILED;
+	if (r->mode == DUE && filtered)
+		options_wrong(o, "filters go with ids, --failed, --delivered or --give-up");
+	static const unsigned statuses[] = {[FAILED] = 1u << JOURNAL_FAILED,
+					    [DELIVERED] = 1u << JOURNAL_DELIVERED,
+					    [GIVE_UP] = 1u << JOURNAL_RECEIVED | 1u << JOURNAL_RETRYING};
+	r->filter.statuses =
+	    f->id_count ? 0 : statuses[r->mode]; /* what is named by its id is told about, whatever it is */
 }
 
 int main(int argc, char **argv)
@@ -181,7 +191,12 @@ int main(int argc, char **argv)
 			options_wrong(&o, "%s", d.text);
 		r.follow |= c == 'f';
 		r.dry_run |= c == 'n';
-		r.failed |= c == OPTION_FAILED;
+		if (c == OPTION_FAILED || c == OPTION_DELIVERED)
+			set_mode(&o, &r, c == OPTION_FAILED ? FAILED : DELIVERED);
+		if (c == OPTION_GIVE_UP) {
+			set_mode(&o, &r, GIVE_UP);
+			r.reason = slice_of(optarg);
+		}
 	}
 	if (options_ready(&o, -1)) {
 		ids = filter_take_ids(&r.filter, o.operands, o.operand_count, &d);

@@ -220,6 +220,11 @@ enum journal_reopened {
 int journal_reopen(struct journal *j, const struct journal_key *keys, size_t count, struct slice to, int64_t now,
 		   struct journal_batch *batch, enum journal_reopened *answers, size_t *done, struct diag *d);
 
+/* Ends open deliveries as failed, with `why`: nobody wants to wait for them any longer. answers[i]: JOURNAL_REOPENED for one that has
+ * been ended now, JOURNAL_BUSY, JOURNAL_ENDED_WELL for one that had ended already, JOURNAL_GONE. Runs its own transaction. */
+int journal_give_up(struct journal *j, const struct journal_key *keys, size_t count, struct slice why, int64_t now,
+		    enum journal_reopened *answers, struct diag *d);
+
 /* ---- history: reading; all of these need no transaction and hold none when they return ---- */
 
 /* Which deliveries. Zero or SLICE_NONE in a member: not asked for. */

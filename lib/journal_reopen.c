@@ -83,3 +83,26 @@ int journal_reopen(struct journal *j, const struct journal_key *keys, size_t cou
 	*done = i;
 	return journal_finish_batch(j, batch, d);
 }
+
+static enum journal_reopened give_up_one(struct journal *j, struct journal_key key, struct slice why, int64_t now)
+{
+	struct journal_delivery row;
+	if (!journal_find_delivery(j, key.event, key.destination, &row))
+		return JOURNAL_GONE;
+	if (!row.open)
+		return JOURNAL_ENDED_WELL;
+	if (row.status == JOURNAL_PROCESSING)
+		return JOURNAL_BUSY;
+	journal_end_delivery(j, &row, JOURNAL_FAILED, "given-up", why, now);
+	return JOURNAL_REOPENED;
+}
+
+int journal_give_up(struct journal *j, const struct journal_key *keys, size_t count, struct slice why, int64_t now,
+		    enum journal_reopened *answers, struct diag *d)
+{
+	if (journal_begin(j, d) < 0)
+		return -1;
+	for (size_t i = 0; i < count && !j->db.failed; i++)
+		answers[i] = give_up_one(j, keys[i], why, now);
+	return journal_settle(j, d) < 0 ? -1 : journal_commit(j, d);
+}

@@ -75,13 +75,13 @@ static int select_all(const struct resend *r, struct journal *j, struct selectio
 	return 0;
 }
 
-static const char *reason(enum journal_reopened answer)
+static const char *reason(enum journal_reopened answer, const char *ended)
 {
 	switch (answer) {
 	case JOURNAL_BUSY:
 		return "is in processing: a pipeline has it until its lease ends";
 	case JOURNAL_ENDED_WELL:
-		return "is not failed: name a destination with -d to send it again";
+		return ended;
 	case JOURNAL_EXPIRED:
 		return "its payload has expired";
 	case JOURNAL_GONE:
@@ -93,13 +93,13 @@ static const char *reason(enum journal_reopened answer)
 }
 
 static void tell_refusals(const struct selection *s, size_t first, const enum journal_reopened *answers, size_t count,
-			  struct resend_result *result)
+			  const char *ended, struct resend_result *result)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (answers[i] == JOURNAL_REOPENED)
 			continue;
 		result->refused++;
-		diag_error("%s: %s", s->text.data + s->names[first + i], reason(answers[i]));
+		diag_error("%s: %s", s->text.data + s->names[first + i], reason(answers[i], ended));
 	}
 }
 
@@ -112,11 +112,37 @@ static int send_all(const struct resend *r, const struct feed *f, const struct s
 		size_t count = s->count - next < JOURNAL_CLAIM_ROWS ? s->count - next : JOURNAL_CLAIM_ROWS;
 		if (journal_reopen(f->journal, s->keys + next, count, r->to, clock_now(), batch, answers, &done, d) < 0)
 			return -1;
-		tell_refusals(s, next, answers, done, result);
+		tell_refusals(s, next, answers, done, "is not failed: name a destination with -d to send it again",
+			      result);
 		if (feed_write(f, batch, &result->fed, d) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+static void free_selection(struct selection *s)
+{
+	free(s->keys);
+	free(s->names);
+	buf_free(&s->text);
+}
+
+int resend_give_up(const struct resend *r, struct journal *j, struct slice why, struct resend_result *result,
+		   struct diag *d)
+{
+	*result = (struct resend_result){0};
+	struct selection s = {.text = BUF_INIT};
+	enum journal_reopened answers[JOURNAL_CLAIM_ROWS];
+	int status = select_all(r, j, &s, d);
+	result->matched = (int64_t)s.count;
+	for (size_t next = 0; status == 0 && next < s.count; next += JOURNAL_CLAIM_ROWS) {
+		size_t count = s.count - next < JOURNAL_CLAIM_ROWS ? s.count - next : JOURNAL_CLAIM_ROWS;
+		status = journal_give_up(j, s.keys + next, count, why, clock_now(), answers, d);
+		if (status == 0)
+			tell_refusals(&s, next, answers, count, "has ended already", result);
+	}
+	free_selection(&s);
+	return status;
 }
 
 int resend_run(const struct resend *r, const struct feed *f, struct resend_result *result, struct diag *d)
@@ -131,8 +157,6 @@ int resend_run(const struct resend *r, const struct feed *f, struct resend_resul
 	if (batch)
 		buf_free(&batch->lines);
 	free(batch);
-	free(s.keys);
-	free(s.names);
-	buf_free(&s.text);
+	free_selection(&s);
 	return status;
 }

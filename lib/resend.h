@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* resend: deliveries that somebody names, by id or by filter, go again. */
+/* resend: deliveries that somebody names, by id or by filter, go again, or are given up. */
 #ifndef EVT_RESEND_H
 #define EVT_RESEND_H
 
@@ -18,5 +18,9 @@ struct resend_result {
 
 /* Reopens, claims and writes them through `f`, the oldest first. 0, also when the reader went away; -1 with *d. */
 int resend_run(const struct resend *r, const struct feed *f, struct resend_result *result, struct diag *d);
+
+/* Ends those of them that are still open as failed, for the reason `why`. Nothing is written but refusals. */
+int resend_give_up(const struct resend *r, struct journal *j, struct slice why, struct resend_result *result,
+		   struct diag *d);
 
 #endif

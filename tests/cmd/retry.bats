@@ -174,6 +174,33 @@ fail() {
 	[ "$status" -eq 1 ]
 }
 
+@test "--delivered sends again what has arrived, where -d says" {
+	start_destination
+	write_destination crm <<<'{"url": "'"$DEST_URL"'/orders", "record": "/id"}'
+	accept o1 o2
+	evt-retry | evt-deliver
+	evt-retry -d crm --delivered | evt-deliver
+	[ "$(requests .path | wc -l)" -eq 4 ]
+	[ "$(query "select sum(attempts) from history")" -eq 4 ]
+	run evt-retry -d crm --delivered --type none
+	[ "$status" -eq 1 ]
+}
+
+@test "--give-up ends what waits as failed, with the reason" {
+	accept o1 o2 o3
+	evt-retry --limit 1 >/dev/null
+	run evt-retry --give-up 'the shop has closed' o2
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	[ "$(query "select status, error from history where id = 'o2'")" = 'failed|the shop has closed' ]
+	run evt-retry --give-up 'no more' o1 o2
+	[ "$status" -eq 1 ]
+	[[ $output == *"o1 (crm): is in processing"* && $output == *"o2 (crm): has ended already"* ]]
+	evt-retry --give-up 'all of it' --source orders
+	[ "$(query "select error from history where id = 'o3'")" = 'all of it' ]
+	[ "$(status_of o1)" = processing ]
+}
+
 @test "-f hands out what comes within moments, and ends on SIGTERM" {
 	accept o0
 	spawn retry evt-retry -f </dev/null >"$BATS_TEST_TMPDIR/lines"
@@ -185,7 +212,7 @@ fail() {
 }
 
 @test "what means nothing together is refused" {
-	for words in "--failed o1" "-f o1" "-f --failed" "--since 1h" "--status failed --failed" "--no-such"; do
+	for words in "--failed o1" "--delivered" "--failed --give-up x" "--give-up x" "-f o1" "-f --failed" "--since 1h" "--status failed --failed" "--no-such"; do
 		# shellcheck disable=SC2086 # words on purpose
 		run evt-retry $words
 		[ "$status" -eq 64 ]
