@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "dest.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "address.h"
 #include "clock.h"
 #include "template.h"
 
@@ -22,62 +21,19 @@ static bool is_one_of(const char *text, const char *const *list)
 	return false;
 }
 
-static bool is_loopback(const char *host)
-{
-	size_t len = strlen(host);
-	struct in_addr address;
-	if (inet_pton(AF_INET, host, &address) == 1)
-		return ntohl(address.s_addr) >> 24 == 127;
-	return strcmp(host, "[::1]") == 0 || strcasecmp(host, "localhost") == 0 ||
-	       (len > 10 && strcasecmp(host + len - 10, ".localhost") == 0);
-}
-
-static bool part_is_set(CURLU *url, CURLUPart part)
-{
-	char *text = NULL;
-	CURLUcode code = curl_url_get(url, part, &text, 0);
-	curl_free(text);
-	return code == CURLUE_OK;
-}
-
-static void check_parts(struct conf_object *o, const char *key, CURLU *url, bool plain_http)
-{
-	char *scheme = NULL, *host = NULL;
-	if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) || curl_url_get(url, CURLUPART_HOST, &host, 0))
-		conf_fail(o, key, "expected an http or https address");
-	else if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
-		conf_fail(o, key, "expected http or https, not %.40s", scheme);
-	else if (part_is_set(url, CURLUPART_USER) || part_is_set(url, CURLUPART_PASSWORD))
-		conf_fail(o, key, "a name and password do not belong into an address: use \"auth\"");
-	else if (part_is_set(url, CURLUPART_FRAGMENT))
-		conf_fail(o, key, "a #fragment is never sent");
-	else if (strcmp(scheme, "http") == 0 && !plain_http && !is_loopback(host))
-		conf_fail(o, key, "plain http to %.200s can be read on its way: use https, or \"plain_http\": true",
-			  host);
-	curl_free(scheme);
-	curl_free(host);
-}
-
-/* The address is judged by the parser that will send to it, with a value in place of each expression. */
+/* Judged with a value in place of each expression. */
 static void check_url(struct conf_object *o, const char *key, const char *text, bool plain_http)
 {
 	static const struct template_values sample = {SLICE("x"), SLICE("x"), SLICE("x"), SLICE("x")};
 	struct diag why;
+	struct address address;
 	struct buf expanded = BUF_INIT;
-	if (template_check(slice_of(text), &why) < 0 || template_expand(&expanded, slice_of(text), &sample, &why) < 0) {
+	if (template_check(slice_of(text), &why) < 0 || template_expand(&expanded, slice_of(text), &sample, &why) < 0 ||
+	    address_parse(buf_slice(&expanded), &address, &why) < 0)
 		conf_fail(o, key, "%s", why.text);
-	} else if (strpbrk(text, " \\")) {
-		conf_fail(o, key, "an address holds neither blanks nor backslashes");
-	} else {
-		CURLU *url = curl_url();
-		CURLUcode code = url ? curl_url_set(url, CURLUPART_URL, expanded.data, CURLU_NON_SUPPORT_SCHEME)
-				     : CURLUE_OUT_OF_MEMORY;
-		if (code != CURLUE_OK)
-			conf_fail(o, key, "expected an http or https address: %s", curl_url_strerror(code));
-		else
-			check_parts(o, key, url, plain_http);
-		curl_url_cleanup(url);
-	}
+	else if (!address.tls && !plain_http && !address_is_loopback(&address))
+		conf_fail(o, key, "plain http to %.*s can be read on its way: use https, or \"plain_http\": true",
+			  (int)address.host.len, address.host.ptr);
 	buf_free(&expanded);
 }
 

@@ -109,7 +109,7 @@ static void update_implies_order(void **state)
 static void plain_http_only_to_this_host_or_when_wanted(void **state)
 {
 	(void)state;
-	static const char *const local[] = {"http://127.0.0.1:9/x", "http://127.1/x", "http://[::1]:9/x",
+	static const char *const local[] = {"http://127.0.0.1:9/x", "http://127.9.9.9/x", "http://[::1]:9/x",
 					    "http://localhost/x", "http://a.localhost/x"};
 	char json[256];
 	for (size_t i = 0; i < sizeof local / sizeof local[0]; i++) {
@@ -130,6 +130,18 @@ static void wrong_addresses_are_refused(void **state)
 	refuse("{\"url\": \"file:///etc/passwd\"}", "http or https");
 	refuse("{\"url\": \"/x\"}", "http or https");
 	refuse("{\"url\": \"https://\"}", "http or https");
+	refuse("{\"url\": \"http://127.1/x\"}", "four decimal numbers");
+	refuse("{\"url\": \"http://0x7f000001/x\"}", "four decimal numbers");
+	refuse("{\"url\": \"https://1.2.3.400/x\"}", "four decimal numbers");
+	refuse("{\"url\": \"https://[::g]/x\"}", "in brackets");
+	refuse("{\"url\": \"https://[::1]x/x\"}", "port");
+	refuse("{\"url\": \"https://h:0/x\"}", "port");
+	refuse("{\"url\": \"https://h:70000/x\"}", "port");
+	refuse("{\"url\": \"https://h:/x\"}", "port");
+	refuse("{\"url\": \"https://h\\\\@evil/x\"}", "backslashes");
+	refuse("{\"url\": \"https://h/\u00fc\"}", "percent-encode");
+	refuse("{\"url\": \"https://.h/x\"}", "with a host");
+	refuse("{\"url\": \"https://a,b/x\"}", "with a host");
 	refuse("{\"url\": \"https://u:s3cret@h/x\"}", "use \"auth\"");
 	refuse("{\"url\": \"https://h/x#y\"}", "#fragment");
 	refuse("{\"url\": \"https://h/a b\"}", "blanks");
