@@ -43,42 +43,17 @@ void attempt_plan_free(struct attempt_plan *plan)
 
 /* ---- the event ---- */
 
-enum { SLICES = 14 };
-
-static void slices_of(struct event *e, struct slice *slices[SLICES])
-{
-	struct slice *all[SLICES] = {&e->id,    &e->source,       &e->type,        &e->subject, &e->time,
-				     &e->data,  &e->content_type, &e->destination, &e->map,     &e->skip,
-				     &e->error, &e->extra,        &e->mode,        &e->raw};
-	memcpy(slices, all, sizeof all);
-}
-
 int attempt_take(struct attempt *a, const struct event *event)
 {
-	struct slice *slices[SLICES];
-	size_t size = 0;
 	a->event = *event;
 	a->next = NULL;
 	a->again_at = a->waits_since = a->adopted = a->next_at = 0;
 	a->number = a->step = 0;
 	a->key = (struct journal_key){0, 0};
 	a->record = SLICE_NONE;
-	buf_clear(&a->text);
 	buf_clear(&a->known);
 	buf_clear(&a->error);
-	slices_of(&a->event, slices);
-	for (int i = 0; i < SLICES; i++)
-		size += slices[i]->len;
-	if (!buf_reserve(&a->text, size))
-		return -1;
-	for (int i = 0; i < SLICES; i++) {
-		if (!slices[i]->ptr)
-			continue;
-		char *copy = a->text.data + a->text.len;
-		buf_add_slice(&a->text, *slices[i]);
-		slices[i]->ptr = copy;
-	}
-	return 0;
+	return event_keep(&a->event, &a->text);
 }
 
 void attempt_free(struct attempt *a)

@@ -338,6 +338,7 @@ static void read_dest(struct conf_object *o, struct dest *dest)
 	static const char *const ambiguous[] = {"retry", "fail", NULL}, *const gone[] = {"fail", "retry", NULL};
 	read_addresses(o, dest);
 	read_maps(o, dest);
+	dest->has_when = conf_any(o, "when") != NULL;
 	read_auth(o, dest);
 	read_headers(o, dest);
 	read_answers(o, dest);

@@ -36,6 +36,7 @@ struct dest {
 	bool plain_http;       /* plain http to other hosts than this one is wanted */
 	struct dest_map *maps; /* in the order of the file: the first whose type fits */
 	size_t map_count;
+	bool has_when; /* conditions on events; maps.h reads and keeps them */
 	struct dest_header *headers;
 	size_t header_count;
 	enum dest_auth auth;

@@ -323,6 +323,28 @@ uint32_t event_data_node(const struct event_parser *p)
 	return p->json.count ? jtext_member(&p->json, 0, SLICE("data")) : JTEXT_NOWHERE;
 }
 
+int event_keep(struct event *e, struct buf *text)
+{
+	struct slice *all[] = {&e->id,           &e->source, &e->type,        &e->subject, &e->time,
+			       &e->content_type, &e->data,   &e->destination, &e->map,     &e->mode,
+			       &e->skip,         &e->error,  &e->raw,         &e->extra};
+	enum { SLICES = sizeof all / sizeof all[0] };
+	size_t size = 0;
+	buf_clear(text);
+	for (int i = 0; i < SLICES; i++)
+		size += all[i]->len;
+	if (!buf_reserve(text, size)) /* so that nothing moves */
+		return -1;
+	for (int i = 0; i < SLICES; i++) {
+		if (!all[i]->ptr)
+			continue;
+		char *copy = text->data + text->len;
+		buf_add_slice(text, *all[i]);
+		all[i]->ptr = copy;
+	}
+	return 0;
+}
+
 /* ---- writing ---- */
 
 static void begin_member(struct buf *b, const struct attribute *a)

@@ -73,6 +73,9 @@ void event_parser_free(struct event_parser *p);
 int event_parse(struct event_parser *p, struct slice line, struct event *e, struct diag *d);
 uint32_t event_data_node(const struct event_parser *p); /* JTEXT_NOWHERE when there is no data member */
 
+/* Makes `e` independent of its line: what it points to is copied into `text`, which is cleared first. -1: out of memory. */
+int event_keep(struct event *e, struct buf *text);
+
 /* Appends the event as one line, its newline included, attributes in the order of evt-event(5). Data is made one
  * line. Absent attributes are left out. */
 void event_write(struct buf *b, const struct event *e);

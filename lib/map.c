@@ -1,130 +1,67 @@
 /* SPDX-License-Identifier: MIT */
 #include "map.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
+enum { TARGET_DEPTH = 32, STEPS_MOST = 32 };
+
 /* The keys of a field; those of its rule come first. */
-enum { TO = RULE_KEY_COUNT, FROM, CONST, EACH, FIELDS, REQUIRED, DEFAULT, LOOKUP, APPLY, KEY_COUNT };
-static const char *const keys[] = {RULE_KEYS,  "to",      "from",   "const", "each", "fields",
-				   "required", "default", "lookup", "apply", NULL};
+enum {
+	TO = RULE_KEY_COUNT,
+	EACH,
+	CONST,
+	TEMPLATE,
+	FROM,
+	FIELDS,
+	REST,
+	REMOVE,
+	WHEN,
+	REQUIRED,
+	MISSING,
+	APPLY,
+	LOOKUP,
+	COLUMN,
+	COERCE,
+	DEFAULT,
+	KEY_COUNT
+};
+static const char *const keys[] = {RULE_KEYS, "to",     "each",   "const",  "template", "from",
+				   "fields",  "rest",   "remove", "when",   "required", "missing",
+				   "apply",   "lookup", "column", "coerce", "default",  NULL};
 
-enum { TARGET_DEPTH = 32 };
+#define BIT(key) (1U << (key))
+enum { RULES = BIT(RULE_KEY_COUNT) - 1, OF_VALUE = BIT(KEY_COUNT) - BIT(WHEN) };
 
-/* ---- the plan: places of the output ---- */
+/* What goes with each of the four ways to make a value. */
+static const unsigned beside[KEY_COUNT] = {
+    [EACH] = BIT(TO) | BIT(EACH) | BIT(FIELDS) | BIT(REST) | BIT(REMOVE) | BIT(WHEN) | BIT(REQUIRED),
+    [CONST] = RULES | BIT(TO) | BIT(CONST) | BIT(WHEN),
+    [TEMPLATE] = RULES | BIT(TO) | BIT(TEMPLATE) | OF_VALUE,
+    [FROM] = RULES | BIT(TO) | BIT(FROM) | OF_VALUE,
+};
 
-static char *make_label(struct slice name)
-{
-	struct buf b = BUF_INIT;
-	jtext_add_string(&b, name);
-	buf_add_char(&b, ':');
-	if (!buf_ok(&b))
-		buf_free(&b);
-	return b.data;
-}
+struct loader {
+	struct jconf *c;
+	const char *dir;
+	unsigned missing; /* the map's own "missing" */
+	bool inner;       /* within "each" */
+};
 
-static struct map_place *find_place(const struct map_place *in, struct slice name)
-{
-	for (struct map_place *place = in->first; place; place = place->next)
-		if (slice_equal(place->name, name))
-			return place;
-	return NULL;
-}
+/* ---- values that the map brings in ---- */
 
-static struct map_place *add_place(struct map_place *in, struct slice name)
-{
-	struct map_place *place = calloc(1, sizeof *place);
-	if (!place)
-		return NULL;
-	place->name = name;
-	place->label = make_label(name);
-	if (in->last)
-		in->last->next = place;
-	else
-		in->first = place;
-	in->last = place;
-	return place->label ? place : NULL;
-}
-
-/* Finds a field its place, and makes the objects on the way. Every value has one place, and no place holds another's value. */
-static int place_field(struct map_place *root, const struct map_field *f, struct jconf *c, uint32_t node)
-{
-	struct map_place *place = root;
-	for (size_t i = 0; i < f->target.count && !place->field; i++) {
-		struct map_place *inner = find_place(place, f->target.names[i]);
-		place = inner ? inner : add_place(place, f->target.names[i]);
-		if (!place)
-			return jconf_fail(c, node, "out of memory");
-	}
-	if (place->field)
-		return jconf_fail(c, node, "collides with the field to \"%.*s\"", (int)place->field->to.len,
-				  place->field->to.ptr);
-	if (place->first)
-		return jconf_fail(c, node, "collides with a field to a place inside it");
-	place->field = f;
-	return 0;
-}
-
-static bool is_index(struct slice name, size_t index)
-{
-	char text[24];
-	snprintf(text, sizeof text, "%zu", index);
-	return slice_is(name, text);
-}
-
-/* Places named 0, 1, 2, ... in that order make an array. */
-static void find_arrays(struct map_place *place)
-{
-	size_t count = 0, in_order = 0;
-	for (struct map_place *inner = place->first; inner; inner = inner->next, count++) {
-		in_order += is_index(inner->name, count);
-		find_arrays(inner);
-	}
-	place->array = count && in_order == count;
-	for (struct map_place *inner = place->first; place->array && inner; inner = inner->next)
-		inner->label[0] = '\0';
-}
-
-static uint32_t depth_of(const struct map_place *place)
-{
-	uint32_t deepest = 0;
-	if (place->field)
-		return place->field->each ? 1 + depth_of(&place->field->each->root) : 0;
-	for (const struct map_place *inner = place->first; inner; inner = inner->next) {
-		uint32_t depth = depth_of(inner);
-		deepest = depth > deepest ? depth : deepest;
-	}
-	return 1 + deepest;
-}
-
-static void free_places(struct map_place *place)
-{
-	for (struct map_place *inner = place->first, *next; inner; inner = next) {
-		next = inner->next;
-		free_places(inner);
-		free(inner->label);
-		free(inner);
-	}
-}
-
-/* ---- fields ---- */
-
-static struct rule_value take_value(struct jconf *c, uint32_t node)
-{
-	enum jtext_type type = jtext_type(&c->json, node);
-	struct slice text = type == JTEXT_STRING ? jconf_string(c, node) : SLICE_NONE;
-	return (struct rule_value){type, jtext_raw(&c->json, node), text};
-}
-
-/* What the map itself brings in must keep its rules, too. */
+/* They must keep the rules, too. */
 static int check_value(const struct map_field *f, struct jconf *c, uint32_t node, const struct rule_value *v)
 {
 	struct rule_matcher m = {NULL, NULL, NULL};
 	struct buf why = BUF_INIT;
 	if (rule_matcher_open(&m) < 0)
 		jconf_fail(c, node, "out of memory");
-	else if (!rule_holds(&f->rule, v, &m, &why))
-		jconf_fail(c, node, "%.*s %s", (int)(v->raw.len < 80 ? v->raw.len : 80), v->raw.ptr, why.data);
+	else if (!rule_holds(&f->rule, v, &m, &why)) {
+		struct buf shown = BUF_INIT;
+		rule_show(&shown, v, 80);
+		jconf_fail(c, node, "%s %s", shown.data, why.data);
+		buf_free(&shown);
+	}
 	buf_free(&why);
 	rule_matcher_close(&m);
 	return c->failed ? -1 : 0;
@@ -134,217 +71,426 @@ static int load_constant(struct map_field *f, struct jconf *c, uint32_t node, st
 {
 	if (node == JTEXT_NOWHERE)
 		return 0;
-	*value = take_value(c, node);
+	enum jtext_type type = jtext_type(&c->json, node);
+	struct slice text = type == JTEXT_STRING ? jconf_string(c, node) : SLICE_NONE;
+	*value = (struct rule_value){type, jtext_raw(&c->json, node), text};
 	return check_value(f, c, node, value);
 }
 
-static int by_key(const void *a, const void *b)
+/* Where a value of a table stands: in the map itself, or, for a file, its entry in the map. */
+static int check_entry(const struct map_field *f, struct jconf *c, uint32_t node, const struct lookup_entry *entry)
 {
-	const struct map_lookup *x = a, *y = b;
-	size_t least = x->key.len < y->key.len ? x->key.len : y->key.len;
-	int order = least ? memcmp(x->key.ptr, y->key.ptr, least) : 0;
-	return order ? order : (x->key.len > y->key.len) - (x->key.len < y->key.len);
+	struct rule_value v = entry->value;
+	if (f->coerce)
+		rule_coerce(&f->rule, &v);
+	if (jtext_type(&c->json, node) == JTEXT_OBJECT)
+		return check_value(f, c, entry->node, &v);
+	if (check_value(f, c, node, &v) == 0)
+		return 0;
+	return -1;
 }
 
-static int load_lookup(struct map_field *f, struct jconf *c, uint32_t node)
+static int load_lookup(struct map_field *f, const struct loader *l, uint32_t node, uint32_t column)
 {
-	const struct jtext *j = &c->json;
+	struct jconf *c = l->c;
+	if (column != JTEXT_NOWHERE && node == JTEXT_NOWHERE)
+		return jconf_fail(c, column, "\"column\" goes with \"lookup\"");
 	if (node == JTEXT_NOWHERE)
 		return 0;
-	if (jconf_is(c, node, JTEXT_OBJECT) < 0)
-		return -1;
-	f->lookups = calloc((size_t)jtext_length(j, node) + 1, sizeof *f->lookups);
-	if (!f->lookups)
+	struct slice wanted = column == JTEXT_NOWHERE ? SLICE_NONE : jconf_string(c, column);
+	f->lookup = calloc(1, sizeof *f->lookup);
+	if (!f->lookup)
 		return jconf_fail(c, node, "out of memory");
-	for (uint32_t k = jtext_first(j, node); k < jtext_end(j, node); k = jtext_next(j, k + 1)) {
-		struct map_lookup *entry = &f->lookups[f->lookup_count++];
-		entry->key = jconf_string(c, k);
-		if (load_constant(f, c, k + 1, &entry->value) < 0)
+	if (c->failed || lookup_load(f->lookup, c, node, l->dir, wanted) < 0)
+		return -1;
+	for (size_t i = 0; i < f->lookup->count; i++)
+		if (check_entry(f, c, node, &f->lookup->entries[i]) < 0)
 			return -1;
-	}
-	qsort(f->lookups, f->lookup_count, sizeof *f->lookups, by_key);
-	for (size_t i = 1; i < f->lookup_count; i++)
-		if (by_key(&f->lookups[i - 1], &f->lookups[i]) == 0)
-			return jconf_fail(c, node, "\"%.*s\" stands here twice", (int)f->lookups[i].key.len,
-					  f->lookups[i].key.ptr);
 	return 0;
 }
 
-const struct rule_value *map_look_up(const struct map_field *f, struct slice key)
-{
-	struct map_lookup wanted = {.key = key};
-	const struct map_lookup *found = bsearch(&wanted, f->lookups, f->lookup_count, sizeof wanted, by_key);
-	return found ? &found->value : NULL;
-}
+/* ---- steps ---- */
 
-static int load_apply(struct map_field *f, struct jconf *c, uint32_t node)
+/* `types`: what comes in, and then what can come out. */
+static int load_steps(struct map_field *f, struct jconf *c, uint32_t node, unsigned *types)
 {
 	const struct jtext *j = &c->json;
 	if (node == JTEXT_NOWHERE)
 		return 0;
 	bool list = jtext_type(j, node) == JTEXT_ARRAY;
-	uint32_t end = list ? jtext_end(j, node) : jtext_next(j, node);
-	for (uint32_t n = list ? jtext_first(j, node) : node; n < end; n = jtext_next(j, n)) {
-		if (f->apply_count == MAP_APPLIES)
-			return jconf_fail(c, n, "more than %d steps", MAP_APPLIES);
-		enum apply apply = apply_named(jconf_string(c, n));
-		if (!apply)
-			return jconf_expected(c, n, "trim, lowercase or uppercase");
-		f->applies[f->apply_count++] = apply;
+	uint32_t count = list ? jtext_length(j, node) : 1, n = list ? jtext_first(j, node) : node;
+	if (count > STEPS_MOST)
+		return jconf_fail(c, node, "more than %d steps", STEPS_MOST);
+	f->steps = calloc((size_t)count + 1, sizeof *f->steps);
+	if (!f->steps)
+		return jconf_fail(c, node, "out of memory");
+	for (; f->step_count < count; n = jtext_next(j, n)) {
+		struct step *step = &f->steps[f->step_count++];
+		if (step_load(step, c, n) < 0)
+			return -1;
+		*types = step_types(step, *types);
+		if (!(*types & ~(unsigned)RULE_NULLS))
+			return jconf_fail(c, n, "%s cannot take what comes to it", step_name(step));
 	}
 	return 0;
 }
 
-static int load_attribute(struct map_field *f, struct jconf *c, uint32_t node)
-{
-	static const char *const names[] = {"id", "source", "type", "subject", "time", "recordedtime", NULL};
-	f->kind = MAP_FROM_EVENT;
-	for (int i = 0; names[i]; i++) {
-		if (!slice_is((struct slice){f->from.ptr + 6, f->from.len - 6}, names[i]))
-			continue;
-		f->attribute = (enum map_attribute)i;
-		return 0;
-	}
-	return jconf_expected(c, node, "event: with id, source, type, subject, time or recordedtime");
-}
+/* ---- where values come from ---- */
 
-static int load_source(struct map_field *f, struct jconf *c, uint32_t node)
+static int load_list(struct map_field *f, const struct loader *l, uint32_t node)
 {
-	f->from = jconf_string(c, node);
-	if (c->failed)
-		return -1;
-	if (f->from.len >= 6 && memcmp(f->from.ptr, "event:", 6) == 0)
-		return load_attribute(f, c, node);
-	if (jtext_pointer_parse(&f->source, f->from) < 0)
-		return jconf_expected(c, node, "a JSON Pointer, such as \"/a/b\", or \"event:id\"");
+	const struct jtext *j = &l->c->json;
+	uint32_t count = jtext_length(j, node);
+	f->kind = MAP_FROM_LIST;
+	f->from = jtext_raw(j, node);
+	f->origins = calloc((size_t)count + 1, sizeof *f->origins);
+	if (!f->origins || !count)
+		return jconf_expected(l->c, node, "one or more to take values from");
+	for (uint32_t n = jtext_first(j, node); n < jtext_end(j, node); n = jtext_next(j, n))
+		if (origin_load(&f->origins[f->origin_count++], l->c, n, l->inner) < 0)
+			return -1;
 	return 0;
 }
 
-/* Keys that have no meaning beside another one. */
-static int refuse_beside(struct jconf *c, const uint32_t *values, int first, int last, const char *beside)
+static int load_origin(struct map_field *f, const struct loader *l, uint32_t node)
 {
-	for (int i = first; i <= last; i++)
-		if (values[i] != JTEXT_NOWHERE)
-			return jconf_fail(c, values[i], "\"%s\" has no meaning beside \"%s\"", keys[i], beside);
+	if (jtext_type(&l->c->json, node) == JTEXT_ARRAY)
+		return load_list(f, l, node);
+	f->origins = calloc(1, sizeof *f->origins);
+	if (!f->origins)
+		return jconf_fail(l->c, node, "out of memory");
+	f->origin_count = 1;
+	if (origin_load(f->origins, l->c, node, l->inner) < 0)
+		return -1;
+	f->from = f->origins->text;
 	return 0;
 }
 
-static int load_plan(struct map_plan *plan, struct jconf *c, uint32_t list);
-
-static int load_each(struct map_field *f, struct jconf *c, uint32_t node, const uint32_t *values)
+static int load_template(struct map_field *f, const struct loader *l, uint32_t node)
 {
-	f->kind = MAP_FROM_EACH;
-	if (refuse_beside(c, values, 0, RULE_KEY_COUNT - 1, "each") < 0 ||
-	    refuse_beside(c, values, FROM, CONST, "each") < 0 || refuse_beside(c, values, DEFAULT, APPLY, "each") < 0)
+	const char *why;
+	f->kind = MAP_FROM_TEMPLATE;
+	f->from = jconf_string(l->c, node);
+	if (l->c->failed)
 		return -1;
-	if (values[FIELDS] == JTEXT_NOWHERE)
-		return jconf_fail(c, node, "\"fields\" is missing");
-	f->from = jconf_string(c, values[EACH]);
-	if (c->failed || jtext_pointer_parse(&f->source, f->from) < 0)
-		return jconf_expected(c, values[EACH], "a JSON Pointer to an array");
-	f->each = calloc(1, sizeof *f->each);
-	return f->each ? load_plan(f->each, c, values[FIELDS]) : jconf_fail(c, node, "out of memory");
+	return phrase_parse(&f->phrase, f->from, l->inner, &why) < 0 ? jconf_fail(l->c, node, "%s", why) : 0;
 }
 
-static int load_const(struct map_field *f, struct jconf *c, const uint32_t *values)
+/* The types that a source can have. */
+static unsigned source_types(const struct map_field *f)
 {
-	f->kind = MAP_FROM_CONST;
-	if (refuse_beside(c, values, FROM, FROM, "const") < 0 || refuse_beside(c, values, EACH, APPLY, "const") < 0)
-		return -1;
-	return load_constant(f, c, values[CONST], &f->constant);
+	if (f->kind == MAP_FROM_LIST)
+		return RULE_ARRAYS;
+	return f->kind == MAP_FROM_ORIGIN && f->origins->kind != ORIGIN_EVENT ? RULE_ANY : RULE_STRINGS;
 }
 
-static int load_from(struct map_field *f, struct jconf *c, uint32_t node, const uint32_t *values)
+static int check_coerce(const struct map_field *f, struct jconf *c, const uint32_t *values)
 {
-	if (values[FROM] == JTEXT_NOWHERE)
-		return jconf_fail(c, node, "one of \"from\", \"const\" and \"each\" is missing");
-	if (refuse_beside(c, values, FIELDS, FIELDS, "from") < 0)
+	unsigned types = f->rule.types & ~(unsigned)RULE_NULLS;
+	bool one = types && !(types & (types - 1));
+	if (f->coerce && !(one && (types & ~(unsigned)(RULE_ARRAYS | RULE_OBJECTS))))
+		return jconf_fail(c, values[COERCE], "goes with a \"type\" of string, number, integer or boolean");
+	return 0;
+}
+
+static int load_value(struct map_field *f, const struct loader *l, const uint32_t *values)
+{
+	struct jconf *c = l->c;
+	int loaded =
+	    values[FROM] != JTEXT_NOWHERE ? load_origin(f, l, values[FROM]) : load_template(f, l, values[TEMPLATE]);
+	if (loaded < 0 || check_coerce(f, c, values) < 0)
 		return -1;
-	if (load_source(f, c, values[FROM]) < 0 || load_apply(f, c, values[APPLY]) < 0 ||
-	    load_lookup(f, c, values[LOOKUP]) < 0)
+	unsigned types = source_types(f);
+	if (load_steps(f, c, values[APPLY], &types) < 0 || load_lookup(f, l, values[LOOKUP], values[COLUMN]) < 0)
 		return -1;
+	if (f->missing & MAP_NULL)
+		types &= ~(unsigned)RULE_NULLS;
+	if (!f->lookup && !rule_admits(&f->rule, types, f->coerce))
+		return jconf_fail(c, values[0] != JTEXT_NOWHERE ? values[0] : values[TO],
+				  "no such value can come out of where it comes from%s",
+				  f->coerce ? "" : ", without \"coerce\"");
 	return load_constant(f, c, values[DEFAULT], &f->otherwise);
 }
 
-static int load_target(struct map_field *f, struct jconf *c, uint32_t node)
+static int load_plan(struct map_plan *plan, const struct loader *l, uint32_t owner, const uint32_t *values);
+
+static int load_each(struct map_field *f, const struct loader *l, uint32_t node, const uint32_t *values)
 {
-	f->to = jconf_string(c, node);
-	if (c->failed || jtext_pointer_parse(&f->target, f->to) < 0)
-		return jconf_expected(c, node, "a JSON Pointer, such as \"/a/b\"");
-	if (f->target.count > TARGET_DEPTH)
-		return jconf_fail(c, node, "deeper than %d", TARGET_DEPTH);
+	uint32_t parts[] = {values[FIELDS], values[REST], values[REMOVE]};
+	f->kind = MAP_FROM_EACH;
+	if (load_origin(f, l, values[EACH]) < 0)
+		return -1;
+	if (f->kind == MAP_FROM_LIST || f->origins->kind == ORIGIN_EVENT)
+		return jconf_expected(l->c, values[EACH], "a JSON Pointer to an array");
+	struct loader inner = *l;
+	inner.inner = true;
+	f->each = calloc(1, sizeof *f->each);
+	return f->each ? load_plan(f->each, &inner, node, parts) : jconf_fail(l->c, node, "out of memory");
+}
+
+/* ---- fields ---- */
+
+static int take_missing(struct jconf *c, uint32_t node, unsigned *missing)
+{
+	struct slice word = jconf_string(c, node);
+	if (slice_is(word, "null"))
+		*missing |= MAP_NULL;
+	else if (slice_is(word, "empty"))
+		*missing |= MAP_EMPTY;
+	else
+		return jconf_expected(c, node, "null, empty, or a list of these");
+	return c->failed ? -1 : 0;
+}
+
+static int load_missing(struct jconf *c, uint32_t node, unsigned *missing)
+{
+	const struct jtext *j = &c->json;
+	if (node == JTEXT_NOWHERE)
+		return 0;
+	*missing = 0;
+	if (jtext_type(j, node) != JTEXT_ARRAY)
+		return take_missing(c, node, missing);
+	for (uint32_t n = jtext_first(j, node); n < jtext_end(j, node); n = jtext_next(j, n))
+		if (take_missing(c, n, missing) < 0)
+			return -1;
 	return 0;
 }
 
-static int load_field(struct map_field *f, struct map_place *root, struct jconf *c, uint32_t node)
+static int load_when(struct when **when, const struct loader *l, uint32_t node)
+{
+	if (node == JTEXT_NOWHERE)
+		return 0;
+	*when = calloc(1, sizeof **when);
+	return *when ? when_load(*when, l->c, node, l->inner) : jconf_fail(l->c, node, "out of memory");
+}
+
+static int load_bool(struct jconf *c, uint32_t node, bool *value)
+{
+	return node == JTEXT_NOWHERE ? 0 : jconf_bool(c, node, value);
+}
+
+static int load_target(struct jtext_pointer *target, struct jconf *c, uint32_t node)
+{
+	if (jconf_pointer(c, node, target) < 0)
+		return -1;
+	return target->count > TARGET_DEPTH ? jconf_fail(c, node, "deeper than %d", TARGET_DEPTH) : 0;
+}
+
+/* Which of the four ways; the others, and what does not go with it, are refused. */
+static int find_way(struct jconf *c, uint32_t node, const uint32_t *values, int *way)
+{
+	for (*way = EACH; *way <= FROM && values[*way] == JTEXT_NOWHERE;)
+		++*way;
+	if (*way > FROM)
+		return jconf_fail(c, node, "one of \"from\", \"template\", \"const\" and \"each\" is missing");
+	for (int i = 0; i < KEY_COUNT; i++)
+		if (values[i] != JTEXT_NOWHERE && !(beside[*way] & BIT(i)))
+			return jconf_fail(c, values[i], "\"%s\" has no meaning beside \"%s\"", keys[i], keys[*way]);
+	return 0;
+}
+
+static int load_field(struct map_field *f, struct target *root, const struct loader *l, uint32_t node)
 {
 	uint32_t values[KEY_COUNT];
+	struct jconf *c = l->c;
+	int way;
+	f->missing = l->missing;
+	f->rule = RULE_NONE;
 	if (jconf_members(c, node, keys, values) < 0)
 		return -1;
 	if (values[TO] == JTEXT_NOWHERE)
 		return jconf_fail(c, node, "\"to\" is missing");
-	if (load_target(f, c, values[TO]) < 0 || place_field(root, f, c, values[TO]) < 0 ||
-	    rule_load(&f->rule, c, values) < 0)
+	if (load_target(&f->target, c, values[TO]) < 0)
 		return -1;
-	if (values[REQUIRED] != JTEXT_NOWHERE && jconf_bool(c, values[REQUIRED], &f->required) < 0)
+	struct slice raw = jtext_raw(&c->json, values[TO]);
+	f->to = (struct slice){raw.ptr + 1, raw.len - 2};
+	if (target_add(root, &f->target, f, c, values[TO]) < 0 || rule_load(&f->rule, c, values) < 0 ||
+	    find_way(c, node, values, &way) < 0 || load_bool(c, values[REQUIRED], &f->required) < 0 ||
+	    load_bool(c, values[COERCE], &f->coerce) < 0 || load_missing(c, values[MISSING], &f->missing) < 0 ||
+	    load_when(&f->when, l, values[WHEN]) < 0)
 		return -1;
-	if (values[EACH] != JTEXT_NOWHERE)
-		return load_each(f, c, node, values);
-	if (values[CONST] != JTEXT_NOWHERE)
-		return load_const(f, c, values);
-	return load_from(f, c, node, values);
+	if (way == EACH)
+		return load_each(f, l, node, values);
+	if (way == CONST) {
+		f->kind = MAP_FROM_CONST;
+		return load_constant(f, c, values[CONST], &f->constant);
+	}
+	return load_value(f, l, values);
 }
 
-static int load_plan(struct map_plan *plan, struct jconf *c, uint32_t list)
+static int load_removed(struct map_plan *plan, struct jconf *c, uint32_t list)
 {
 	const struct jtext *j = &c->json;
+	if (list == JTEXT_NOWHERE)
+		return 0;
+	if (!plan->rest)
+		return jconf_fail(c, list,
+				  "\"remove\" has no meaning without \"rest\": only what fields make goes out");
 	if (jconf_is(c, list, JTEXT_ARRAY) < 0)
+		return -1;
+	plan->removed = calloc((size_t)jtext_length(j, list) + 1, sizeof *plan->removed);
+	if (!plan->removed)
+		return jconf_fail(c, list, "out of memory");
+	for (uint32_t n = jtext_first(j, list); n < jtext_end(j, list); n = jtext_next(j, n)) {
+		struct jtext_pointer *target = &plan->removed[plan->removed_count++];
+		if (load_target(target, c, n) < 0 || target_add(&plan->root, target, NULL, c, n) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int load_fields(struct map_plan *plan, const struct loader *l, uint32_t owner, uint32_t list)
+{
+	const struct jtext *j = &l->c->json;
+	if (list == JTEXT_NOWHERE)
+		return plan->rest ? 0 : jconf_fail(l->c, owner, "\"fields\" is missing");
+	if (jconf_is(l->c, list, JTEXT_ARRAY) < 0)
 		return -1;
 	uint32_t count = jtext_length(j, list);
 	if (count == 0)
-		return jconf_fail(c, list, "expected one field or more");
+		return jconf_fail(l->c, list, "expected one field or more");
 	plan->fields = calloc(count, sizeof *plan->fields);
 	if (!plan->fields)
-		return jconf_fail(c, list, "out of memory");
+		return jconf_fail(l->c, list, "out of memory");
 	for (uint32_t n = jtext_first(j, list); n < jtext_end(j, list); n = jtext_next(j, n))
-		if (load_field(&plan->fields[plan->count++], &plan->root, c, n) < 0)
+		if (load_field(&plan->fields[plan->count++], &plan->root, l, n) < 0)
 			return -1;
-	find_arrays(&plan->root);
 	return 0;
+}
+
+/* `values`: fields, rest, remove. */
+static int load_plan(struct map_plan *plan, const struct loader *l, uint32_t owner, const uint32_t *values)
+{
+	if (load_bool(l->c, values[1], &plan->rest) < 0 || load_fields(plan, l, owner, values[0]) < 0)
+		return -1;
+	if (plan->rest && plan->root.field)
+		return jconf_fail(l->c, values[1], "has no meaning beside a field to \"\", which is all of the output");
+	if (load_removed(plan, l->c, values[2]) < 0)
+		return -1;
+	target_find_arrays(&plan->root);
+	return 0;
+}
+
+static void free_plan(struct map_plan *plan);
+
+static void free_field(struct map_field *f)
+{
+	for (size_t i = 0; i < f->origin_count; i++)
+		origin_free(&f->origins[i]);
+	for (size_t i = 0; i < f->step_count; i++)
+		step_free(&f->steps[i]);
+	if (f->when)
+		when_free(f->when);
+	if (f->lookup)
+		lookup_free(f->lookup);
+	if (f->each)
+		free_plan(f->each);
+	phrase_free(&f->phrase);
+	jtext_pointer_free(&f->target);
+	rule_free(&f->rule);
+	free(f->origins);
+	free(f->steps);
+	free(f->when);
+	free(f->lookup);
+	free(f->each);
 }
 
 static void free_plan(struct map_plan *plan)
 {
-	for (size_t i = 0; i < plan->count; i++) {
-		struct map_field *f = &plan->fields[i];
-		jtext_pointer_free(&f->target);
-		jtext_pointer_free(&f->source);
-		rule_free(&f->rule);
-		free(f->lookups);
-		if (f->each)
-			free_plan(f->each);
-		free(f->each);
-	}
+	for (size_t i = 0; i < plan->count; i++)
+		free_field(&plan->fields[i]);
+	for (size_t i = 0; i < plan->removed_count; i++)
+		jtext_pointer_free(&plan->removed[i]);
 	free(plan->fields);
-	free_places(&plan->root);
+	free(plan->removed);
+	target_free(&plan->root);
 }
 
 /* ---- the file ---- */
 
+static int load_input(struct map_input *input, const struct loader *l, uint32_t node)
+{
+	enum { INPUT_FROM = RULE_KEY_COUNT, INPUT_REQUIRED, INPUT_KEYS };
+	static const char *const input_keys[] = {RULE_KEYS, "from", "required", NULL};
+	uint32_t values[INPUT_KEYS];
+	input->rule = RULE_NONE;
+	if (jconf_members(l->c, node, input_keys, values) < 0)
+		return -1;
+	if (values[INPUT_FROM] == JTEXT_NOWHERE)
+		return jconf_fail(l->c, node, "\"from\" is missing");
+	if (origin_load(&input->origin, l->c, values[INPUT_FROM], false) < 0 ||
+	    load_bool(l->c, values[INPUT_REQUIRED], &input->required) < 0)
+		return -1;
+	return rule_load(&input->rule, l->c, values);
+}
+
+static int load_inputs(struct map *map, const struct loader *l, uint32_t list)
+{
+	const struct jtext *j = &l->c->json;
+	if (list == JTEXT_NOWHERE)
+		return 0;
+	if (jconf_is(l->c, list, JTEXT_ARRAY) < 0)
+		return -1;
+	map->inputs = calloc((size_t)jtext_length(j, list) + 1, sizeof *map->inputs);
+	if (!map->inputs)
+		return jconf_fail(l->c, list, "out of memory");
+	for (uint32_t n = jtext_first(j, list); n < jtext_end(j, list); n = jtext_next(j, n))
+		if (load_input(&map->inputs[map->input_count++], l, n) < 0)
+			return -1;
+	return 0;
+}
+
+static int load_body(struct map *map, struct jconf *c, uint32_t node)
+{
+	static const char *const bodies[] = {"json", "form", "text", "cloudevents", "cloudevents-binary"};
+	if (node == JTEXT_NOWHERE)
+		return 0;
+	struct slice name = jconf_string(c, node);
+	for (int i = MAP_JSON; i <= MAP_CLOUDEVENTS_BINARY; i++)
+		if (slice_is(name, bodies[i])) {
+			map->body = (enum map_body)i;
+			return 0;
+		}
+	return jconf_expected(c, node, "json, form, text, cloudevents or cloudevents-binary");
+}
+
+/* Bodies that cannot hold whatever JSON can. */
+static int check_body(const struct map *map, struct jconf *c, uint32_t node)
+{
+	const struct target *root = &map->plan.root;
+	if (map->body == MAP_TEXT && !root->field)
+		return jconf_fail(c, node, "goes with one field, to \"\"");
+	if (map->body != MAP_FORM)
+		return 0;
+	for (const struct target *inner = root->first; inner; inner = inner->next)
+		if (!inner->field && !inner->removed)
+			return jconf_fail(c, node, "a form has no place for \"/%.*s/...\", only names side by side",
+					  (int)inner->name.len, inner->name.ptr);
+	return root->array ? jconf_fail(c, node, "a form has names, which an array has not") : 0;
+}
+
 static int load_map(struct map *map, const char *dir, struct slice name, struct diag *d)
 {
-	static const char *const root_keys[] = {"fields", NULL};
-	uint32_t fields;
+	enum { MAP_FIELDS, MAP_REST, MAP_REMOVE, MAP_WHEN, MAP_INPUT, MAP_MISSING, MAP_SPLIT, MAP_BODY, MAP_KEYS };
+	static const char *const map_keys[] = {"fields",  "rest",  "remove", "when", "input",
+					       "missing", "split", "body",   NULL};
+	uint32_t values[MAP_KEYS];
+	struct jconf *c = &map->conf;
+	struct loader l = {.c = c, .dir = dir};
 	map->name = strndup(name.ptr, name.len);
-	if (jconf_open(&map->conf, dir, "maps", name, d) < 0 || jconf_members(&map->conf, 0, root_keys, &fields) < 0)
+	if (jconf_open(c, dir, "maps", name, d) < 0 || jconf_members(c, 0, map_keys, values) < 0)
 		return -1;
-	if (fields == JTEXT_NOWHERE)
-		return jconf_fail(&map->conf, 0, "\"fields\" is missing");
 	if (!map->name)
-		return jconf_fail(&map->conf, 0, "out of memory");
-	if (load_plan(&map->plan, &map->conf, fields) < 0)
+		return jconf_fail(c, 0, "out of memory");
+	if (load_missing(c, values[MAP_MISSING], &l.missing) < 0 || load_when(&map->when, &l, values[MAP_WHEN]) < 0 ||
+	    load_inputs(map, &l, values[MAP_INPUT]) < 0 || load_body(map, c, values[MAP_BODY]) < 0)
 		return -1;
-	map->depth = depth_of(&map->plan.root);
+	map->splits = values[MAP_SPLIT] != JTEXT_NOWHERE;
+	if (map->splits && jconf_pointer(c, values[MAP_SPLIT], &map->split) < 0)
+		return -1;
+	if (load_plan(&map->plan, &l, 0, values) < 0 || check_body(map, c, values[MAP_BODY]) < 0)
+		return -1;
+	map->depth = target_depth(&map->plan.root);
 	return 0;
 }
 
@@ -366,6 +512,15 @@ void map_free(struct map *map)
 	if (!map)
 		return;
 	free_plan(&map->plan);
+	for (size_t i = 0; i < map->input_count; i++) {
+		origin_free(&map->inputs[i].origin);
+		rule_free(&map->inputs[i].rule);
+	}
+	if (map->when)
+		when_free(map->when);
+	free(map->inputs);
+	free(map->when);
+	jtext_pointer_free(&map->split);
 	jconf_close(&map->conf);
 	free(map->name);
 	free(map);

@@ -12,12 +12,21 @@ void maps_open(struct maps *maps, const char *dir, struct slice only)
 	*maps = (struct maps){.dir = dir, .only = only};
 }
 
+static void free_dest(struct maps_dest *m)
+{
+	if (m->when)
+		when_free(m->when);
+	free(m->when);
+	jconf_close(&m->conf);
+	dest_free(m->dest);
+}
+
 void maps_close(struct maps *maps)
 {
 	for (size_t i = 0; i < maps->count; i++)
 		map_free(maps->list[i]);
 	for (size_t i = 0; i < maps->dest_count; i++)
-		dest_free(maps->dests[i]);
+		free_dest(&maps->dests[i]);
 	free(maps->list);
 	free(maps->dests);
 	*maps = (struct maps){.dir = NULL};
@@ -40,36 +49,56 @@ static struct map *find_map(struct maps *maps, struct slice name, struct diag *d
 	return map;
 }
 
-static struct dest *find_dest(struct maps *maps, struct slice name, struct diag *d)
+static int load_when(struct maps_dest *m, const char *dir, struct diag *d)
+{
+	if (!m->dest->has_when)
+		return 0;
+	m->when = calloc(1, sizeof *m->when);
+	if (!m->when)
+		return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
+	if (jconf_open(&m->conf, dir, "destinations", slice_of(m->dest->name), d) < 0)
+		return -1;
+	return when_load(m->when, &m->conf, jtext_member(&m->conf.json, 0, SLICE("when")), false);
+}
+
+static int load_dest(struct maps_dest *m, const char *dir, struct slice name, struct diag *d)
+{
+	*m = (struct maps_dest){.dest = dest_load(dir, name, d)};
+	if (m->dest && load_when(m, dir, d) == 0)
+		return 0;
+	free_dest(m);
+	return -1;
+}
+
+static const struct maps_dest *find_dest(struct maps *maps, struct slice name, struct diag *d)
 {
 	for (size_t i = 0; i < maps->dest_count; i++)
-		if (slice_is(name, maps->dests[i]->name))
-			return maps->dests[i];
-	struct dest **grown = realloc(maps->dests, (maps->dest_count + 1) * sizeof(struct dest *));
+		if (slice_is(name, maps->dests[i].dest->name))
+			return &maps->dests[i];
+	struct maps_dest *grown = realloc(maps->dests, (maps->dest_count + 1) * sizeof *grown);
 	if (!grown) {
 		diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
 		return NULL;
 	}
 	maps->dests = grown;
-	struct dest *dest = dest_load(maps->dir, name, d);
-	if (dest)
-		maps->dests[maps->dest_count++] = dest;
-	return dest;
+	return load_dest(&grown[maps->dest_count], maps->dir, name, d) == 0 ? &grown[maps->dest_count++] : NULL;
 }
 
-int maps_for(struct maps *maps, const struct event *e, const struct map **map, struct diag *d)
+int maps_for(struct maps *maps, const struct event *e, const struct map **map, const struct when **when, struct diag *d)
 {
 	*map = NULL;
+	*when = NULL;
 	struct slice name = maps->only;
 	if (!name.ptr) {
 		if (!e->destination.ptr)
 			return 0;
-		const struct dest *dest = find_dest(maps, e->destination, d);
+		const struct maps_dest *m = find_dest(maps, e->destination, d);
 		const char *named;
-		if (!dest)
+		if (!m)
 			return -1;
-		if (dest_map_for(dest, e->type, &named) < 0)
-			return diag_fail(d, DIAG_DATA, "destination %s has no map for type %.*s", dest->name,
+		*when = m->when;
+		if (dest_map_for(m->dest, e->type, &named) < 0)
+			return diag_fail(d, DIAG_DATA, "destination %s has no map for type %.*s", m->dest->name,
 					 (int)(e->type.len < 200 ? e->type.len : 200), e->type.ptr);
 		if (!named)
 			return 0;
@@ -106,6 +135,20 @@ static bool stands_in_folder(const char *dir, const char *name)
 	return file != NULL;
 }
 
+static int check_when(const char *dir, const struct dest *dest)
+{
+	struct maps_dest m;
+	struct diag d;
+	if (!dest->has_when)
+		return 0;
+	if (load_dest(&m, dir, slice_of(dest->name), &d) < 0) {
+		diag_report(&d);
+		return 1;
+	}
+	free_dest(&m);
+	return 0;
+}
+
 /* Those that stand in the folder are checked there. */
 static int check_named_by_destinations(const char *dir)
 {
@@ -116,6 +159,8 @@ static int check_named_by_destinations(const char *dir)
 		return 1;
 	}
 	int broken = all.broken;
+	for (size_t i = 0; i < all.count; i++)
+		broken += check_when(dir, all.list[i]);
 	for (size_t i = 0; i < all.count; i++)
 		for (size_t k = 0; k < all.list[i]->map_count; k++)
 			if (!stands_in_folder(dir, all.list[i]->maps[k].map))
@@ -133,7 +178,8 @@ static int check_file(struct slice name, void *context, struct diag *d)
 {
 	struct folder_check *check = context;
 	(void)d; /* a broken map has been told, and does not end the check of the others */
-	check->broken += check_one(check->dir, name, NULL);
+	if (!lookup_is_file(name))
+		check->broken += check_one(check->dir, name, NULL);
 	return 0;
 }
 

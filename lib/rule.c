@@ -7,19 +7,17 @@
 
 /* ---- types ---- */
 
-/* The types of JSON Schema, a bit each. */
-enum { NULLS = 1, BOOLEANS = 2, NUMBERS = 4, STRINGS = 8, ARRAYS = 16, OBJECTS = 32, INTEGERS = 64 };
-
 static const struct {
 	const char *name;
 	unsigned bit;
-} types[] = {{"null", NULLS},     {"boolean", BOOLEANS}, {"integer", INTEGERS}, {"number", NUMBERS},
-	     {"string", STRINGS}, {"array", ARRAYS},     {"object", OBJECTS}};
+} types[] = {{"null", RULE_NULLS},     {"boolean", RULE_BOOLEANS}, {"integer", RULE_INTEGERS}, {"number", RULE_NUMBERS},
+	     {"string", RULE_STRINGS}, {"array", RULE_ARRAYS},     {"object", RULE_OBJECTS}};
 enum { TYPES = sizeof types / sizeof types[0] };
 
 static unsigned type_bits(const struct rule_value *v)
 {
-	static const unsigned bits[] = {NULLS, BOOLEANS, BOOLEANS, NUMBERS, STRINGS, ARRAYS, OBJECTS};
+	static const unsigned bits[] = {RULE_NULLS,   RULE_BOOLEANS, RULE_BOOLEANS, RULE_NUMBERS,
+					RULE_STRINGS, RULE_ARRAYS,   RULE_OBJECTS};
 	return bits[v->type];
 }
 
@@ -90,26 +88,32 @@ static int load_format(struct rule *r, struct jconf *c, uint32_t node)
 }
 
 /* "$" is the very end, as in JSON Schema, not also the place before a last line break. What is matched has been found to be UTF-8. */
+pcre2_code *rule_load_pattern(struct jconf *c, uint32_t node, struct slice *text)
+{
+	const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C;
+	*text = jconf_string(c, node);
+	int error;
+	PCRE2_SIZE offset;
+	if (c->failed)
+		return NULL;
+	pcre2_code *pattern = pcre2_compile((PCRE2_SPTR)text->ptr, text->len, options, &error, &offset, NULL);
+	if (pattern) {
+		pcre2_jit_compile(pattern, PCRE2_JIT_COMPLETE); /* without JIT it is interpreted */
+		return pattern;
+	}
+	PCRE2_UCHAR reason[128];
+	pcre2_get_error_message(error, reason, sizeof reason);
+	jconf_fail(c, node, "expected a regular expression; at character %zu: %s", (size_t)offset + 1,
+		   (const char *)reason);
+	return NULL;
+}
+
 static int load_pattern(struct rule *r, struct jconf *c, uint32_t node)
 {
 	if (node == JTEXT_NOWHERE)
 		return 0;
-	r->pattern_text = jconf_string(c, node);
-	if (c->failed)
-		return -1;
-	int error;
-	PCRE2_SIZE offset;
-	const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C;
-	r->pattern =
-	    pcre2_compile((PCRE2_SPTR)r->pattern_text.ptr, r->pattern_text.len, options, &error, &offset, NULL);
-	if (!r->pattern) {
-		PCRE2_UCHAR reason[128];
-		pcre2_get_error_message(error, reason, sizeof reason);
-		return jconf_fail(c, node, "expected a regular expression; at character %zu: %s", (size_t)offset + 1,
-				  (const char *)reason);
-	}
-	pcre2_jit_compile(r->pattern, PCRE2_JIT_COMPLETE); /* without JIT it is interpreted */
-	return 0;
+	r->pattern = rule_load_pattern(c, node, &r->pattern_text);
+	return c->failed ? -1 : 0;
 }
 
 static int load_choices(struct rule *r, struct jconf *c, uint32_t node)
@@ -136,8 +140,14 @@ static int load_choices(struct rule *r, struct jconf *c, uint32_t node)
 /* A rule that no allowed type has a use for is a slip of the pen. */
 static int imply_types(struct rule *r, struct jconf *c, const uint32_t values[RULE_KEY_COUNT])
 {
-	static const unsigned kinds[RULE_KEY_COUNT] = {
-	    0, 0, NUMBERS | INTEGERS, NUMBERS | INTEGERS, STRINGS, STRINGS, STRINGS, STRINGS};
+	static const unsigned kinds[RULE_KEY_COUNT] = {0,
+						       0,
+						       RULE_NUMBERS | RULE_INTEGERS,
+						       RULE_NUMBERS | RULE_INTEGERS,
+						       RULE_STRINGS,
+						       RULE_STRINGS,
+						       RULE_STRINGS,
+						       RULE_STRINGS};
 	static const char *const names[] = {RULE_KEYS};
 	unsigned implied = 0;
 	for (int i = 0; i < RULE_KEY_COUNT; i++) {
@@ -145,29 +155,59 @@ static int imply_types(struct rule *r, struct jconf *c, const uint32_t values[RU
 			continue;
 		if (r->types && !(r->types & kinds[i]))
 			return jconf_fail(c, values[i], "\"%s\" has no meaning for this \"type\"", names[i]);
-		implied |= kinds[i] & ~(unsigned)INTEGERS;
+		implied |= kinds[i] & ~(unsigned)RULE_INTEGERS;
 	}
 	if (!r->types)
 		r->types = implied;
 	return 0;
 }
 
+/* Bounds that no value can keep. */
+static int check_bounds(const struct rule *r, struct jconf *c, const uint32_t values[RULE_KEY_COUNT])
+{
+	if (r->minimum.ptr && r->maximum.ptr && jtext_number_compare(r->minimum, r->maximum) > 0)
+		return jconf_fail(c, values[3], "less than \"minimum\": no value can be both");
+	if (r->max_length >= 0 && r->min_length > r->max_length)
+		return jconf_fail(c, values[5], "less than \"minLength\": no value can be both");
+	return 0;
+}
+
+/* Each value of an enum must be able to come out. */
+static int check_choices(const struct rule *r, struct jconf *c, const uint32_t values[RULE_KEY_COUNT])
+{
+	struct rule_matcher m;
+	struct buf why = BUF_INIT;
+	if (!r->choices || c->failed)
+		return c->failed ? -1 : 0;
+	if (rule_matcher_open(&m) < 0)
+		jconf_fail(c, values[1], "out of memory");
+	uint32_t node = jtext_first(&c->json, values[1]);
+	for (size_t i = 0; i < r->choice_count && !c->failed; i++, node = jtext_next(&c->json, node))
+		if (!rule_holds(r, &r->choices[i], &m, &why))
+			jconf_fail(c, node, "cannot come out: it %s", why.data);
+	buf_free(&why);
+	rule_matcher_close(&m);
+	return c->failed ? -1 : 0;
+}
+
 int rule_load(struct rule *r, struct jconf *c, const uint32_t values[RULE_KEY_COUNT])
 {
-	*r = (struct rule){.min_length = -1, .max_length = -1};
+	*r = RULE_NONE;
 	if (load_types(r, c, values[0]) < 0 || load_choices(r, c, values[1]) < 0 ||
 	    load_number(c, values[2], &r->minimum) < 0 || load_number(c, values[3], &r->maximum) < 0 ||
 	    load_length(c, values[4], &r->min_length) < 0 || load_length(c, values[5], &r->max_length) < 0 ||
 	    load_pattern(r, c, values[6]) < 0 || load_format(r, c, values[7]) < 0)
 		return -1;
-	return imply_types(r, c, values);
+	if (imply_types(r, c, values) < 0 || check_bounds(r, c, values) < 0)
+		return -1;
+	return check_choices(r, c, values);
 }
 
 void rule_free(struct rule *r)
 {
 	pcre2_code_free(r->pattern);
 	free(r->choices);
-	*r = (struct rule){.min_length = -1, .max_length = -1};
+	*r = RULE_NONE;
 }
 
 /* ---- matching ---- */
@@ -264,7 +304,69 @@ static bool type_holds(const struct rule *r, const struct rule_value *v)
 {
 	if (!r->types || (r->types & type_bits(v)))
 		return true;
-	return (r->types & INTEGERS) && v->type == JTEXT_NUMBER && jtext_number_is_integer(v->raw);
+	return (r->types & RULE_INTEGERS) && v->type == JTEXT_NUMBER && jtext_number_is_integer(v->raw);
+}
+
+unsigned rule_admits(const struct rule *r, unsigned come, bool coerce)
+{
+	const unsigned scalars = RULE_STRINGS | RULE_NUMBERS | RULE_BOOLEANS;
+	unsigned wanted = r->types | (r->types & RULE_INTEGERS ? RULE_NUMBERS : 0), admitted = wanted & come;
+	if (!r->types)
+		return come;
+	if (coerce && (wanted & RULE_STRINGS) && (come & scalars))
+		admitted |= RULE_STRINGS;
+	if (coerce && (wanted & RULE_NUMBERS) && (come & RULE_STRINGS))
+		admitted |= RULE_NUMBERS;
+	if (coerce && (wanted & RULE_BOOLEANS) && (come & scalars))
+		admitted |= RULE_BOOLEANS;
+	return admitted & RULE_ANY;
+}
+
+/* ---- coercion ---- */
+
+static bool coerce_to_boolean(struct rule_value *v)
+{
+	static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
+	char word[8];
+	struct slice text = v->type == JTEXT_STRING ? v->text : v->raw;
+	if (text.len >= sizeof word)
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		word[i] = (char)(text.ptr[i] | (text.ptr[i] >= 'A' && text.ptr[i] <= 'Z' ? 0x20 : 0));
+	for (int i = 0; i < 8; i++)
+		if (slice_is((struct slice){word, text.len}, words[i])) {
+			*v = i % 2 ? (struct rule_value){JTEXT_TRUE, SLICE("true"), SLICE_NONE}
+				   : (struct rule_value){JTEXT_FALSE, SLICE("false"), SLICE_NONE};
+			return true;
+		}
+	return false;
+}
+
+static bool coerce_to_number(struct rule_value *v)
+{
+	struct slice text = v->text;
+	while (text.len && *text.ptr == ' ')
+		text = (struct slice){text.ptr + 1, text.len - 1};
+	while (text.len && text.ptr[text.len - 1] == ' ')
+		text.len--;
+	if (v->type != JTEXT_STRING || !jtext_is_number(text))
+		return false;
+	*v = (struct rule_value){JTEXT_NUMBER, text, SLICE_NONE};
+	return true;
+}
+
+bool rule_coerce(const struct rule *r, struct rule_value *v)
+{
+	if (v->type == JTEXT_NULL || v->type >= JTEXT_ARRAY || type_holds(r, v))
+		return false;
+	if (r->types & RULE_BOOLEANS)
+		return coerce_to_boolean(v);
+	if (r->types & (RULE_NUMBERS | RULE_INTEGERS))
+		return coerce_to_number(v);
+	if (!(r->types & RULE_STRINGS))
+		return false;
+	*v = (struct rule_value){JTEXT_STRING, SLICE_NONE, v->raw};
+	return true;
 }
 
 bool rule_holds(const struct rule *r, const struct rule_value *v, const struct rule_matcher *m, struct buf *why)
@@ -279,4 +381,32 @@ bool rule_holds(const struct rule *r, const struct rule_value *v, const struct r
 	if (v->type == JTEXT_NUMBER && !number_holds(r, v->raw, why))
 		return false;
 	return choice_holds(r, v, why);
+}
+
+/* ---- telling ---- */
+
+void rule_show_text(struct buf *b, struct slice text, size_t most)
+{
+	size_t len = text.len < most ? text.len : most;
+	while (len < text.len && len && utf8_continues((unsigned char)text.ptr[len]))
+		len--;
+	for (const char *at = text.ptr, *end = at + len; at < end;) {
+		const char *start = at;
+		uint32_t c = utf8_take(&at);
+		if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+			buf_printf(b, "\\u%04x", (unsigned)c);
+		else
+			buf_add(b, start, (size_t)(at - start));
+	}
+	if (len < text.len)
+		buf_add_text(b, "...");
+}
+
+void rule_show(struct buf *b, const struct rule_value *v, size_t most)
+{
+	struct buf quoted = BUF_INIT;
+	if (!v->raw.ptr)
+		jtext_add_string(&quoted, v->text);
+	rule_show_text(b, v->raw.ptr ? v->raw : buf_slice(&quoted), most);
+	buf_free(&quoted);
 }

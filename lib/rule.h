@@ -18,8 +18,20 @@ struct rule_value {
 	struct slice text; /* a string's own text, decoded; else SLICE_NONE */
 };
 
+/* The types of JSON Schema, a bit each. */
+enum {
+	RULE_NULLS = 1,
+	RULE_BOOLEANS = 2,
+	RULE_NUMBERS = 4,
+	RULE_STRINGS = 8,
+	RULE_ARRAYS = 16,
+	RULE_OBJECTS = 32,
+	RULE_INTEGERS = 64,
+	RULE_ANY = 63
+};
+
 struct rule {
-	unsigned types;                 /* one bit for each type allowed; 0: any */
+	unsigned types;                 /* those allowed; 0: any */
 	struct slice minimum, maximum;  /* numbers as they stand in the file, or SLICE_NONE */
 	int64_t min_length, max_length; /* characters; -1: no bound */
 	enum format format;
@@ -29,6 +41,8 @@ struct rule {
 	size_t choice_count;
 	struct slice choices_raw;
 };
+
+#define RULE_NONE ((struct rule){.min_length = -1, .max_length = -1})
 
 /* The keys of a rule, in the order in which rule_load wants their values. */
 #define RULE_KEYS "type", "enum", "minimum", "maximum", "minLength", "maxLength", "pattern", "format"
@@ -47,7 +61,21 @@ void rule_matcher_close(struct rule_matcher *m);
 int rule_load(struct rule *r, struct jconf *c, const uint32_t values[RULE_KEY_COUNT]);
 void rule_free(struct rule *r);
 
+/* A pattern of a map, compiled; NULL with the error in `c`. New, for pcre2_code_free. */
+pcre2_code *rule_load_pattern(struct jconf *c, uint32_t node, struct slice *text);
+
+/* The types of values that can keep the rule when values of the types in `come` do: 0 when none can. With `coerce`, of what they become. */
+unsigned rule_admits(const struct rule *r, unsigned come, bool coerce);
+
+/* "coerce", for a rule with one type besides null: a value that is not of that type, but can be written as one that is, becomes it: "19.99" a
+ * number, 19.99 and true strings, "yes", "true", "1" and 1 booleans. What cannot stays as it is. True when it changed. */
+bool rule_coerce(const struct rule *r, struct rule_value *v);
+
 /* Does the value keep the rule? When not, what it breaks is appended to `why`: "is not of type number". */
 bool rule_holds(const struct rule *r, const struct rule_value *v, const struct rule_matcher *m, struct buf *why);
+
+/* Appends text, or a value as JSON, for people: the first `most` bytes, whole characters only, control characters as JSON writes them. */
+void rule_show_text(struct buf *b, struct slice text, size_t most);
+void rule_show(struct buf *b, const struct rule_value *v, size_t most);
 
 #endif

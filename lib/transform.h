@@ -19,6 +19,7 @@ struct transform_options {
 
 struct transform_report {
 	uint64_t mapped, passed;
+	uint64_t skipped;     /* not wanted by a map or destination, or split: they end as skipped */
 	uint64_t failed;      /* by a map */
 	uint64_t unjournaled; /* of these, those that the journal did not take */
 	uint64_t refused;     /* no events, or too long */

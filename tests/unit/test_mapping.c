@@ -198,7 +198,8 @@ static void steps_are_applied(void **state)
 	gives(RULE("\"apply\":[\"trim\",\"lowercase\"]"), "{\"v\":\" ANNA\\u0001@x \"}", "{\"v\":\"anna\\u0001@x\"}");
 	gives(RULE("\"apply\":[\"lowercase\",\"uppercase\",\"lowercase\"]"), "{\"v\":\"aB\"}", "{\"v\":\"ab\"}");
 	gives(RULE("\"apply\":\"trim\""), "{\"v\":\"\\u0061\"}", "{\"v\":\"\\u0061\"}");
-	gives(RULE("\"apply\":\"trim\""), "{\"v\":7}", "{\"v\":7}");
+	fails(RULE("\"apply\":\"trim\""), "{\"v\":7}", BROKEN("7 is not of type string, which trim takes"));
+	gives(RULE("\"apply\":\"trim\""), "{\"v\":null}", "{\"v\":null}");
 	fails(RULE("\"apply\":\"trim\",\"minLength\":1"), "{\"v\":\"  \"}",
 	      BROKEN("\"  \" has 0 characters, fewer than minLength 1"));
 }
