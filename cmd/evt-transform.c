@@ -47,8 +47,9 @@ static int transform(const struct transform_options *options)
 	struct transform_report report;
 	signal(SIGPIPE, SIG_IGN);
 	int result = transform_run(options, &report, &d);
-	diag_debug("%" PRIu64 " mapped, %" PRIu64 " passed on, %" PRIu64 " failed, %" PRIu64 " refused", report.mapped,
-		   report.passed, report.failed, report.refused);
+	diag_debug("%" PRIu64 " mapped, %" PRIu64 " passed on, %" PRIu64 " skipped, %" PRIu64 " failed, %" PRIu64
+		   " refused",
+		   report.mapped, report.passed, report.skipped, report.failed, report.refused);
 	if (result < 0)
 		return diag_report(&d);
 	if (report.reader_gone)

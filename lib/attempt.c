@@ -142,6 +142,7 @@ int attempt_send(struct attempt *a, const struct attempt_plan *plan, struct send
 					 .body = e->data,
 					 .content_type = content_type(e),
 					 .key = slice_of(key),
+					 .event = e->mode.ptr ? e : NULL,
 					 .context = a};
 	if (sender_start(sender, &request) == 0)
 		return 0;

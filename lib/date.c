@@ -88,7 +88,7 @@ static int load_zone(struct date_style *style, struct jconf *c, uint32_t node)
 		if (style->form == DATE_EPOCH || style->form == DATE_EPOCH_MS)
 			return jconf_fail(c, node, "an epoch has no time zone");
 		if (is_offset(zone))
-			snprintf(tz, sizeof tz, "<%.6s>%c%.5s", zone.ptr, zone.ptr[0] == '+' ? '-' : '+', zone.ptr + 1);
+			snprintf(tz, sizeof tz, "<evt>%c%.5s", zone.ptr[0] == '+' ? '-' : '+', zone.ptr + 1);
 		else if (is_in_database(zone))
 			snprintf(tz, sizeof tz, ":%.*s", (int)zone.len, zone.ptr);
 		else if (!slice_is(zone, "UTC"))

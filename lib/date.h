@@ -12,7 +12,7 @@ enum date_form { DATE_RFC3339, DATE_EPOCH, DATE_EPOCH_MS, DATE_PATTERN };
 struct date_style {
 	enum date_form form;
 	char *pattern;
-	char *zone; /* TZ's value: ":Europe/Berlin", or "<+02:00>-02:00"; "UTC0" by default */
+	char *zone; /* TZ's value: ":Europe/Berlin", or "<evt>-02:00"; "UTC0" by default */
 };
 
 struct date {

@@ -19,7 +19,7 @@ struct slot {
 	CURL *easy;
 	const struct sender_target *target; /* that the handle is set up for */
 	struct buf lines;                   /* the headers of this request, NUL after each */
-	struct curl_slist headers[2];       /* these lines, followed by the target's list */
+	struct curl_slist headers[8];       /* these lines, followed by the target's list */
 	struct buf head, body;
 	int64_t started_at;
 	int64_t ends_by; /* monotonic; 0: not under way */
@@ -204,33 +204,64 @@ static int set_target(struct slot *slot, const struct sender_target *target)
 	return 0;
 }
 
-/* Two list nodes of our own in front of the target's list: no header costs an allocation. */
-static int set_headers(struct slot *slot, const struct sender_request *r)
+/* CloudEvents HTTP binding 1.0.2, 3.1.3.2: blanks, quotes, percent signs and what is not ASCII are percent-encoded. */
+static void add_attribute(struct buf *lines, const char *name, struct slice value)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	if (!value.ptr)
+		return;
+	buf_printf(lines, "ce-%s: ", name);
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.ptr[i];
+		if (c > ' ' && c < 0x7f && c != '"' && c != '%')
+			buf_add_char(lines, (char)c);
+		else
+			buf_add(lines, (char[]){'%', hex[c >> 4], hex[c & 15]}, 3);
+	}
+	buf_add_char(lines, '\0');
+}
+
+static void add_attributes(struct buf *lines, const struct event *e)
+{
+	add_attribute(lines, "specversion", SLICE("1.0"));
+	add_attribute(lines, "id", e->id);
+	add_attribute(lines, "source", e->source);
+	add_attribute(lines, "type", e->type);
+	add_attribute(lines, "subject", e->subject);
+	add_attribute(lines, "time", e->time);
+}
+
+static void add_lines(struct buf *lines, const struct sender_request *r)
 {
 	const struct sender_target *t = r->target;
-	struct curl_slist *list = t->headers;
-	buf_clear(&slot->lines);
 	if (r->body.len == 0) {
-		buf_add_text(&slot->lines, "Content-Type:");
+		buf_add(lines, "Content-Type:", sizeof "Content-Type:");
 	} else if (!t->own_content_type) {
-		buf_add_text(&slot->lines, "Content-Type: ");
-		buf_add_slice(&slot->lines, r->content_type);
+		buf_add_text(lines, "Content-Type: ");
+		buf_add_slice(lines, r->content_type);
+		buf_add_char(lines, '\0');
 	}
-	size_t first = slot->lines.len;
-	buf_add_char(&slot->lines, '\0');
 	if (t->dest->idempotency_header) {
-		buf_printf(&slot->lines, "%s: ", t->dest->idempotency_header);
-		buf_add_slice(&slot->lines, r->key);
+		buf_printf(lines, "%s: ", t->dest->idempotency_header);
+		buf_add_slice(lines, r->key);
+		buf_add_char(lines, '\0');
 	}
+	if (r->event)
+		add_attributes(lines, r->event);
+}
+
+/* List nodes of our own in front of the target's list: no header costs an allocation. */
+static int set_headers(struct slot *slot, const struct sender_request *r)
+{
+	struct curl_slist *list = r->target->headers;
+	buf_clear(&slot->lines);
+	add_lines(&slot->lines, r);
 	if (!buf_ok(&slot->lines))
 		return -1;
-	if (first) {
-		slot->headers[0] = (struct curl_slist){slot->lines.data, list};
-		list = &slot->headers[0];
-	}
-	if (t->dest->idempotency_header) {
-		slot->headers[1] = (struct curl_slist){slot->lines.data + first + 1, list};
-		list = &slot->headers[1];
+	size_t count = 0;
+	for (size_t at = 0; at < slot->lines.len; at += strlen(slot->lines.data + at) + 1) {
+		slot->headers[count] = (struct curl_slist){slot->lines.data + at, list};
+		list = &slot->headers[count++];
 	}
 	SET(CURLOPT_HTTPHEADER, list);
 	return 0;

@@ -6,6 +6,7 @@
 #define EVT_SENDER_H
 
 #include "dest.h"
+#include "event.h"
 #include "outcome.h"
 
 enum {
@@ -30,6 +31,7 @@ struct sender_request {
 	struct slice body;                  /* borrowed until the answer is released; empty: no body */
 	struct slice content_type;          /* of the body; copied */
 	struct slice key;                   /* for the destination's idempotency header; copied */
+	const struct event *event;          /* whose attributes are sent as headers (CloudEvents, binary mode); NULL: none are */
 	void *context;                      /* handed back in the answer */
 };
 

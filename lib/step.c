@@ -218,7 +218,7 @@ static enum step_result replace(const struct step *s, struct rule_value *v, stru
 		if (!end)
 			return wrong(why, "is too long for replace");
 		int result =
-		    pcre2_substitute(s->pattern, (PCRE2_SPTR)v->text.ptr, v->text.len, 0, options, m->match, m->context,
+		    pcre2_substitute(s->pattern, (PCRE2_SPTR)v->text.ptr, v->text.len, 0, options, NULL, m->context,
 				     (PCRE2_SPTR)s->text.ptr, s->text.len, (PCRE2_UCHAR *)end, &len);
 		if (result >= 0) {
 			out->len += len;

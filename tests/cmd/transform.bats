@@ -236,3 +236,100 @@ evt-transform: line 5: longer than 16 MiB' ]
 	run -0 transform </dev/null
 	[ -z "$output" ]
 }
+
+@test "a map's when, and a destination's, end events as skipped, with the reason" {
+	write_map vip <<<'{"when": [{"from": "/plan", "enum": ["pro"]}, {"not": {"from": "event:type", "pattern": "^test"}}], "fields": [{"to": "/a", "from": "/a"}]}'
+	write_destination picky <<<'{"url": "http://127.0.0.1:9/", "map": "vip"}'
+	write_destination euro <<<'{"url": "http://127.0.0.1:9/", "when": {"from": "/currency", "enum": ["EUR"]}}'
+	run -0 transform < <(
+		line 1 picky '{"plan":"pro","a":1}' ',"evtclaim":1'
+		line 2 picky '{"plan":"free"}' ',"evtclaim":1'
+		line 3 picky '{}' ',"evtclaim":1'
+		line 4 euro '{"currency":"USD"}' ',"evtclaim":1'
+		line 5 euro '{"currency":"EUR"}' ',"evtclaim":1'
+	)
+	[ "$(jq -r '[.id, .evtmap, .evtskip] | map(. // "-") | join(" ")' <<<"$output")" = '1 vip -
+2 - map vip: when: /plan: "free" is not one of ["pro"]
+3 - map vip: when: /plan: is missing
+4 - destination euro: when: /currency: "USD" is not one of ["EUR"]
+5 - -' ]
+	[ "${lines[4]}" = "$(line 5 euro '{"currency":"EUR"}' ',"evtclaim":1')" ]
+	run -0 transform --check
+	rm "$EVT_CONFIG/maps/vip.json"
+	write_destination euro <<<'{"url": "http://127.0.0.1:9/", "when": {"form": "/currency"}}'
+	run -78 transform < <(line 4 euro '{}')
+	[[ $(said) == *"/destinations/euro.json: /when/form: unknown key" ]]
+}
+
+@test "split: each element is an event of its own, the original comes last and is skipped" {
+	write_map order <<<'{"split": "/lines", "fields": [{"to": "/order", "from": "/no"}, {"to": "/sku", "from": "/lines/sku", "required": true}]}'
+	write_destination shop <<<'{"url": "http://127.0.0.1:9/", "map": "order"}'
+	line o1 shop '{"no":7,"lines":[{"sku":"A"},{"sku":"B"}],"x":1.5}' ',"evtattempt":1,"evtclaim":3' >"$BATS_TEST_TMPDIR/in"
+	run -0 transform <"$BATS_TEST_TMPDIR/in"
+	[ "$(jq -c '[.id, .subject, .evtclaim, .evtattempt, .evtmap, .evtskip, .data]' <<<"$output")" = '["o1/1","contact/501/1",null,null,"order",null,{"order":7,"sku":"A"}]
+["o1/2","contact/501/2",null,null,"order",null,{"order":7,"sku":"B"}]
+["o1","contact/501",3,1,null,"map order: split into 2 parts",{"no":7,"lines":[{"sku":"A"},{"sku":"B"}],"x":1.5}]' ]
+	[ "$(jq -c '.evtraw' <<<"${lines[0]}")" = '{"no":7,"lines":{"sku":"A"},"x":1.5}' ]
+	local first=$output
+	run -0 transform <"$BATS_TEST_TMPDIR/in"
+	[ "$output" = "$first" ]
+	# A part that comes again is mapped, not split.
+	run -0 transform < <(jq -c '.data = .evtraw | del(.evtraw, .evtmap) | .evtclaim = 2' <<<"${lines[0]}")
+	[ "$(jq -c '[.id, .data]' <<<"$output")" = '["o1/1",{"order":7,"sku":"A"}]' ]
+	# One part that fails does so alone.
+	run -0 transform < <(line o2 shop '{"lines":[{"sku":"A"},{}]}' ',"evtclaim":3')
+	[ "$(jq -r .id <<<"$output")" = $'o2/1\no2' ]
+	[ "$(query "select id, status, error from history")" = 'o2/2|failed|map order: /sku (from /lines/sku): required, but missing' ]
+	run -1 transform -n < <(line o3 shop '{"lines":[[]]}')
+	[[ $(said) == *'map order: split: an element is an array itself' ]]
+	run -0 transform < <(line o4 shop '{"lines":[]}' ',"evtclaim":3')
+	[ "$(jq -r .evtskip <<<"$output")" = 'map order: split into 0 parts' ]
+}
+
+@test "bodies: form, text and CloudEvents are bytes and media types that any sender sends as they are" {
+	write_map form <<<'{"body": "form", "fields": [{"to": "/name", "from": "/n"}, {"to": "/tags", "from": "/t"}]}'
+	write_map text <<<'{"body": "text", "fields": [{"to": "", "template": "{/n}!"}]}'
+	write_map ce <<<'{"body": "cloudevents", "fields": [{"to": "/n", "from": "/n"}]}'
+	write_map binary <<<'{"body": "cloudevents-binary", "fields": [{"to": "/n", "from": "/n"}]}'
+	local data='{"n":"\u00e9 &1","t":["a",2.50,null]}' more=',"evtclaim":1,"datacontenttype":"application/vnd.x+json"'
+	run -0 transform -m form < <(line 1 crm "$data" "$more")
+	[ "$(jq -r '.datacontenttype, (.data_base64 | @base64d), has("data")' <<<"$output")" = 'application/x-www-form-urlencoded
+name=%C3%A9+%261&tags=a&tags=2.50&tags=
+false' ]
+	run -0 transform -m text < <(line 1 crm "$data" "$more")
+	[ "$(jq -r '.datacontenttype, (.data_base64 | @base64d)' <<<"$output")" = $'text/plain; charset=utf-8\né &1!' ]
+	run -0 transform -m ce < <(line 1 crm "$data" "$more")
+	[ "$(jq -c '.datacontenttype, .data' <<<"$output")" = '"application/cloudevents+json"
+{"specversion":"1.0","id":"1","source":"hubspot","type":"contact.created","subject":"contact/501","datacontenttype":"application/json","data":{"n":"é &1"}}' ]
+	run -0 transform -m binary < <(line 1 crm "$data" "$more")
+	[ "$(jq -c '.datacontenttype, .evtmode, .data' <<<"$output")" = '"application/json"
+"binary"
+{"n":"é &1"}' ]
+	run -1 transform -n -m form < <(line 1 crm '{"n":{}}')
+	[[ $(said) == *'map form: body form: expected an object of strings, numbers, booleans and lists of these' ]]
+}
+
+@test "a line without a claim takes its payload along, for the journal" {
+	run -0 transform < <(line 1 crm "$good")
+	[ "$(jq -c .evtraw <<<"$output")" = "$(jq -c . <<<"$good")" ]
+	run -0 transform < <(line 1 crm "$good" ',"evtclaim":1')
+	[ "$(jq -c .evtraw <<<"$output")" = null ]
+}
+
+@test "a last line without a newline goes through when it is whole, and is reported when it is not" {
+	run -1 transform < <(line 1 crm "$good"; line 2 crm "$good" | head -c -1; printf '\n%s' '{"specversion":"1.0","id')
+	[ "${#lines[@]}" -eq 2 ]
+	[ "$(said)" = 'evt-transform: line 3: not JSON: the text ends too early at byte 25' ]
+	run -0 transform < <(line 1 crm "$good" | head -c -1)
+	[ "${#lines[@]}" -eq 1 ]
+}
+
+@test "many failures are journaled together, after what goes on" {
+	{
+		for i in $(seq 600); do line "f$i" crm '{}'; done
+		line g crm "$good"
+	} >"$BATS_TEST_TMPDIR/in"
+	run -0 transform -q <"$BATS_TEST_TMPDIR/in"
+	[ "$(jq -r .id <<<"$output")" = g ]
+	[ "$(query "select status, count(*) from history group by 1")" = 'failed|600' ]
+}
