@@ -83,8 +83,9 @@ static void journal_rows(struct intake *in, const char *path)
 static void add_answer(const struct intake *in, struct buf *text)
 {
 	struct buf body = BUF_INIT;
-	int status = intake_answer(in, &body);
-	buf_printf(text, "Status: %d\r\nContent-Type: application/json\r\n", status);
+	const char *type;
+	int status = intake_answer(in, &body, &type);
+	buf_printf(text, "Status: %d\r\nContent-Type: %s\r\n", status, type);
 	if (in->status && in->field)
 		buf_printf(text, "%s: %s\r\n", in->field, in->field_value);
 	if (in->status == 503)

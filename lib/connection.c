@@ -108,10 +108,10 @@ static void add_answer(struct connection_hall *hall, struct connection *c)
 {
 	const struct intake *in = &c->x->in;
 	const struct http_head *head = &c->x->head;
-	const char *type = "application/json";
+	const char *type;
 	struct buf *body = &hall->body;
 	buf_clear(body);
-	int status = intake_answer(in, body);
+	int status = intake_answer(in, body, &type);
 	add_status(&c->out, status, date(hall));
 	if (c->close)
 		buf_add_text(&c->out, "\r\nConnection: close");

@@ -5,6 +5,8 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include "buf.h"
+
 static const struct {
 	const char *name;
 	size_t size;
@@ -57,6 +59,25 @@ int digest_hmac(enum digest_algorithm algorithm, struct slice key, const struct 
 	good = good && EVP_MAC_final(context, out, &len, DIGEST_MOST) == 1;
 	EVP_MAC_CTX_free(context);
 	return good ? 0 : -1;
+}
+
+/* The message must be in one piece: Ed25519 goes over it twice. */
+int digest_ed25519(struct slice key, const unsigned char signature[DIGEST_ED25519_SIGNATURE], const struct slice *parts,
+		   size_t count)
+{
+	struct buf message = BUF_INIT;
+	int result = -1;
+	for (size_t i = 0; i < count; i++)
+		buf_add_slice(&message, parts[i]);
+	EVP_PKEY *public = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, (const unsigned char *)key.ptr, key.len);
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	if (buf_ok(&message) && public && context && EVP_DigestVerifyInit(context, NULL, NULL, NULL, public) == 1)
+		result = EVP_DigestVerify(context, signature, DIGEST_ED25519_SIGNATURE,
+					  (const unsigned char *)buf_slice(&message).ptr, message.len) == 1;
+	EVP_MD_CTX_free(context);
+	EVP_PKEY_free(public);
+	buf_free(&message);
+	return result;
 }
 
 void digest_hex(const unsigned char *bytes, size_t len, char *text)

@@ -4,7 +4,7 @@
  *
  *   source = intake_open(&in, sources, &request);              headers are in: is it ours at all?
  *   if (source) intake_body(&in, source, &request, now);       the body is in too
- *   in.status == 0: journal in.rows, commit, answer with intake_answer; else refuse with in.status and in.why. */
+ *   in.status == 0: journal in.rows (there may be none), commit, answer with intake_answer; else refuse with in.status and in.why. */
 #ifndef EVT_INTAKE_H
 #define EVT_INTAKE_H
 
@@ -16,15 +16,27 @@ enum { INTAKE_EVENTS = 4096 }; /* of one request: more would hold a transaction 
 struct intake {
 	int status;                      /* 0: take the rows; else the HTTP status of the refusal */
 	struct diag why;                 /* of a refusal, for the sender */
+	const char *cause;               /* of a refusal, a word of INTAKE_CAUSES */
 	const char *field, *field_value; /* a header that belongs to the refusal (Allow, WWW-Authenticate), or NULL */
 	struct journal_accept
 	    *rows; /* they and all they point to live until intake_clear, and as long as the request */
 	size_t count;
+	/* An answer that the source's file, or a handshake, asks for, instead of the count of events; reply_status 0: none */
+	int reply_status;
+	const char *reply_type;
+	struct slice reply;
 	/* Memory that is kept from request to request. */
 	struct jtext json;
 	struct buf scratch;
+	struct buf plain; /* an unpacked body */
+	struct event_parser parser;
 	struct intake_chunk *chunks;
 };
+
+/* Why requests are refused, as they are counted: a word for each that somebody would look into by itself. */
+#define INTAKE_CAUSES                                                                                                  \
+	"malformed", "not-json", "signature", "timestamp", "source", "method", "timeout", "too-large", "type",         \
+	    "headers", "unavailable", "handshake"
 
 #define INTAKE_INIT ((struct intake){.status = 0})
 void intake_free(struct intake *in);
@@ -48,7 +60,8 @@ struct intake_count {
 };
 void intake_count(const struct intake *in, struct intake_count *count); /* adds */
 
-/* Appends the JSON body of the answer, to a refusal too; returns its HTTP status: 202 something is new, 200 nothing is, or in->status. */
-int intake_answer(const struct intake *in, struct buf *body);
+/* Appends the body of the answer, to a refusal too, and says its type; returns its HTTP status: 202 something is new, 200 nothing is,
+ * reply_status, or in->status. */
+int intake_answer(const struct intake *in, struct buf *body, const char **type);
 
 #endif

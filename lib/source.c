@@ -84,6 +84,13 @@ static void load_values(struct source *s, struct conf_object *o)
 	load_value(&s->type, o, "type");
 	load_value(&s->subject, o, "subject");
 	load_value(&s->time, o, "time");
+	if (s->format == SOURCE_CLOUDEVENTS) {
+		if (s->id.count || s->type.count || s->subject.count || s->time.count || s->split)
+			conf_fail(
+			    o, "format",
+			    "CloudEvents say id, type, subject and time themselves: leave these keys, and split, out");
+		return;
+	}
 	if (s->type.count == 0)
 		conf_fail(o, NULL, "\"type\" is missing; where all events are alike, write \"const:NAME\"");
 	if (s->id.count && !source_value_reads(&s->id, SOURCE_POINTER) && !source_value_reads(&s->id, SOURCE_HEADER))
@@ -156,14 +163,47 @@ bool source_route_takes(const struct source_route *route, const char *type)
 
 /* ---- one file, and all of them ---- */
 
+static void load_form(struct source *s, struct conf_object *o)
+{
+	char *form = conf_string(o, "form", CONF_OPTIONAL, NULL);
+	const char *field = form ? after(form, "field:") : NULL;
+	if (field && !(s->form_field = strdup(field)))
+		conf_fail(o, NULL, "out of memory");
+	else if (form && !field && strcmp(form, "object") != 0)
+		conf_expected(o, "form", "\"object\" or \"field:NAME\"", json_object_get(o->json, "form"));
+	s->form = field ? SOURCE_FORM_FIELD : form ? SOURCE_FORM_OBJECT : SOURCE_FORM_BYTES;
+	free(form);
+}
+
+static void load_reply(struct source_reply *reply, struct conf_object *source)
+{
+	struct conf_object o;
+	if (!conf_has(source, "reply"))
+		return;
+	conf_child(source, "reply", CONF_REQUIRED, &o);
+	reply->status = (int)conf_integer(&o, "status", 200, 299, 200);
+	reply->type = conf_string(&o, "type", CONF_OPTIONAL, "application/json");
+	reply->body = conf_string(&o, "body", CONF_OPTIONAL, "");
+	if (reply->type && strpbrk(reply->type, "\r\n"))
+		conf_fail(&o, "type", "expected a media type");
+	conf_end(&o);
+}
+
 static void load(struct source *s, struct conf_object *o)
 {
+	static const char *const formats[] = {"plain", "cloudevents", NULL};
 	char *public_url = conf_string(o, "public_url", CONF_OPTIONAL, NULL);
 	verify_load(&s->verify, o, public_url);
 	free(public_url);
+	s->format = (enum source_format)conf_choice(o, "format", formats, SOURCE_PLAIN);
 	load_split(s, o);
 	load_values(s, o);
 	load_routes(s, o);
+	load_form(s, o);
+	load_reply(&s->reply, o);
+	handshake_load(&s->handshake, o);
+	if (s->handshake.kind == HANDSHAKE_ZOOM && s->verify.secrets.count == 0)
+		conf_fail(o, "handshake", "Zoom's answer is made with the secret of \"verify\", which has none");
 	s->body_limit = (size_t)conf_integer(o, "body_limit", BODY_LEAST, BODY_MOST, SOURCE_BODY_LIMIT);
 }
 
@@ -203,6 +243,10 @@ void source_free(struct source *s)
 	free_value(&s->time);
 	jtext_pointer_free(&s->split_at);
 	verify_free(&s->verify);
+	handshake_free(&s->handshake);
+	free(s->form_field);
+	free(s->reply.type);
+	free(s->reply.body);
 	free(s->routes);
 	free(s->split);
 	free(s->name);

@@ -5,6 +5,7 @@
 #define EVT_SOURCE_H
 
 #include "conf.h"
+#include "handshake.h"
 #include "jtext.h"
 #include "verify.h"
 
@@ -32,6 +33,20 @@ struct source_route {
 	size_t glob_count;
 };
 
+/* How a body that is no JSON of the source's own is read. */
+enum source_format { SOURCE_PLAIN, SOURCE_CLOUDEVENTS };
+enum source_form {
+	SOURCE_FORM_BYTES,
+	SOURCE_FORM_OBJECT,
+	SOURCE_FORM_FIELD
+}; /* as it is; as an object; JSON in one field */
+
+/* What is answered in the place of 202 and 200, for senders that want something of their own. */
+struct source_reply {
+	int status; /* 0: nothing of the kind */
+	char *type, *body;
+};
+
 struct source {
 	char *name;
 	struct verify verify;
@@ -41,6 +56,11 @@ struct source {
 	struct source_route *routes; /* in the order of the file */
 	size_t route_count;
 	size_t body_limit;
+	enum source_format format;
+	enum source_form form;
+	char *form_field; /* SOURCE_FORM_FIELD */
+	struct handshake handshake;
+	struct source_reply reply;
 };
 
 /* Reads and checks one file. New, for source_free; NULL with DIAG_CONFIG. */

@@ -8,11 +8,14 @@
 
 #include "base64.h"
 #include "clock.h"
+#include "form.h"
+#include "http.h"
+#include "jtext.h"
 
 enum {
 	KEY_LEAST = 16
 }; /* bytes of a standard-webhooks key: the specification asks for 24, but shorter ones are in use */
-static const char whsec[] = "whsec_";
+static const char whsec[] = "whsec_", whpk[] = "whpk_";
 
 /* What each sender documents. `signed` and the rest are NULL for "hmac", whose file says them. */
 struct preset {
@@ -22,26 +25,45 @@ struct preset {
 	const char *signed_text, *timestamp_header, *timestamp_prefix;
 	int64_t timestamp_unit_ms;
 	bool decodes_key;
+	enum digest_algorithm algorithm;
+	const char *prefix_public;
 };
 
 static const struct preset presets[] = {
     {"standard-webhooks", "webhook-signature", "v1,", ' ', VERIFY_BASE64, "{header:webhook-id}.{timestamp}.{body}",
-     "webhook-timestamp", NULL, 1000, true},
-    {"github", "X-Hub-Signature-256", "sha256=", '\0', VERIFY_HEX, "{body}", NULL, NULL, 0, false},
-    {"stripe", "Stripe-Signature", "v1=", ',', VERIFY_HEX, "{timestamp}.{body}", NULL, "t=", 1000, false},
-    {"shopify", "X-Shopify-Hmac-SHA256", "", '\0', VERIFY_BASE64, "{body}", NULL, NULL, 0, false},
+     "webhook-timestamp", NULL, 1000, true, DIGEST_SHA256, "v1a,"},
+    {"github", "X-Hub-Signature-256", "sha256=", '\0', VERIFY_HEX, "{body}", NULL, NULL, 0, false, DIGEST_SHA256, NULL},
+    {"stripe", "Stripe-Signature", "v1=", ',', VERIFY_HEX, "{timestamp}.{body}", NULL, "t=", 1000, false, DIGEST_SHA256,
+     NULL},
+    {"shopify", "X-Shopify-Hmac-SHA256", "", '\0', VERIFY_BASE64, "{body}", NULL, NULL, 0, false, DIGEST_SHA256, NULL},
     {"hubspot-v3", "X-HubSpot-Signature-v3", "", '\0', VERIFY_BASE64, "{method}{url}{body}{timestamp}",
-     "X-HubSpot-Request-Timestamp", NULL, 1, false},
+     "X-HubSpot-Request-Timestamp", NULL, 1, false, DIGEST_SHA256, NULL},
     {"slack", "X-Slack-Signature", "v0=", '\0', VERIFY_HEX, "v0:{timestamp}:{body}", "X-Slack-Request-Timestamp", NULL,
-     1000, false},
+     1000, false, DIGEST_SHA256, NULL},
+    {"twilio", "X-Twilio-Signature", "", '\0', VERIFY_BASE64, "{url}{form}", NULL, NULL, 0, false, DIGEST_SHA1, NULL},
+    {"mailgun", "/signature/signature", "", '\0', VERIFY_HEX, "{timestamp}{header:/signature/token}",
+     "/signature/timestamp", NULL, 1000, false, DIGEST_SHA256, NULL},
 };
 enum { PRESETS = sizeof presets / sizeof presets[0] };
 
 static const char *const schemes[] = {
-    "standard-webhooks", "github", "stripe", "shopify", "hubspot-v3", "slack", "hmac", "basic", "bearer", "none", NULL};
+    "standard-webhooks", "github", "stripe", "shopify", "hubspot-v3", "slack", "twilio",
+    "mailgun",           "hmac",   "basic",  "bearer",  "none",       NULL};
 enum { SCHEME_HMAC = PRESETS, SCHEME_BASIC, SCHEME_BEARER, SCHEME_NONE };
 
 /* ---- loading ---- */
+
+static bool starts_with(struct slice text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+	return text.len >= len && memcmp(text.ptr, prefix, len) == 0;
+}
+
+static struct slice without_prefix(struct slice text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+	return (struct slice){text.ptr + len, text.len - len};
+}
 
 static char *copy(struct conf_object *o, const char *text, size_t len)
 {
@@ -70,10 +92,13 @@ static void add_placeholder(struct verify *v, struct conf_object *o, struct slic
 		add_part(v, o, VERIFY_URL, NULL, 0);
 	else if (slice_is(name, "method"))
 		add_part(v, o, VERIFY_METHOD, NULL, 0);
+	else if (slice_is(name, "form"))
+		add_part(v, o, VERIFY_FORM, NULL, 0);
 	else if (name.len > header.len && strncmp(name.ptr, header.ptr, header.len) == 0)
 		add_part(v, o, VERIFY_HEADER, name.ptr + header.len, name.len - header.len);
 	else
-		conf_fail(o, "signed", "unknown {%.*s}: expected {body}, {timestamp}, {url}, {method} or {header:NAME}",
+		conf_fail(o, "signed",
+			  "unknown {%.*s}: expected {body}, {timestamp}, {url}, {method}, {form} or {header:NAME}",
 			  (int)name.len, name.ptr);
 }
 
@@ -108,7 +133,9 @@ static void load_preset(struct verify *v, struct conf_object *o, const struct pr
 	v->header = copy(o, p->header, strlen(p->header));
 	v->prefix = copy(o, p->prefix, strlen(p->prefix));
 	v->separator = p->separator;
-	v->algorithm = DIGEST_SHA256;
+	v->algorithm = p->algorithm;
+	if (p->prefix_public)
+		v->prefix_public = copy(o, p->prefix_public, strlen(p->prefix_public));
 	v->encoding = p->encoding;
 	v->timestamp_unit_ms = p->timestamp_unit_ms;
 	if (p->timestamp_header)
@@ -134,8 +161,10 @@ static void load_hmac(struct verify *v, struct conf_object *o)
 	if (template)
 		load_template(v, o, template);
 	free(template);
-	if (!signs(v, VERIFY_BODY))
+	if (!signs(v, VERIFY_BODY) && !signs(v, VERIFY_FORM) && v->header && v->header[0] != '/')
 		conf_fail(o, "signed", "expected {body} in it: a signature that leaves the body out proves nothing");
+	if (signs(v, VERIFY_FORM) && !signs(v, VERIFY_URL))
+		conf_fail(o, "signed", "{form} needs {url}, which covers bodies that are no form");
 	if (signs(v, VERIFY_TIMESTAMP) && !v->timestamp_header)
 		conf_fail(o, "signed", "it holds {timestamp}, but there is no \"timestamp_header\"");
 	if (v->timestamp_header && !signs(v, VERIFY_TIMESTAMP))
@@ -154,15 +183,17 @@ static void load_url(struct verify *v, struct conf_object *o, const char *public
 			  "this scheme signs the address: \"public_url\" of the source must say what senders sign");
 }
 
-static int decode_key(struct verify *v, struct slice line, struct slice *key)
+/* Standard Webhooks: "whsec_" and base64 for a shared key, "whpk_" and base64 for a public one. */
+static int decode_key(struct verify *v, struct slice line, struct verify_key *key)
 {
-	size_t prefix = sizeof whsec - 1, start = v->key_storage.len;
-	if (line.len >= prefix && memcmp(line.ptr, whsec, prefix) == 0)
-		line = (struct slice){line.ptr + prefix, line.len - prefix};
+	size_t start = v->key_storage.len;
+	key->is_public = starts_with(line, whpk);
+	if (key->is_public || starts_with(line, whsec))
+		line = without_prefix(line, key->is_public ? whpk : whsec);
 	if (base64_add_decoded(&v->key_storage, line) < 0)
 		return -1;
-	*key = (struct slice){v->key_storage.data + start, v->key_storage.len - start};
-	return key->len < KEY_LEAST ? -1 : 0;
+	key->bytes = (struct slice){v->key_storage.data + start, v->key_storage.len - start};
+	return key->is_public ? -(key->bytes.len != DIGEST_ED25519_KEY) : -(key->bytes.len < KEY_LEAST);
 }
 
 static void load_keys(struct verify *v, struct conf_object *o, bool decoded)
@@ -177,10 +208,11 @@ static void load_keys(struct verify *v, struct conf_object *o, bool decoded)
 		return;
 	}
 	for (size_t i = 0; i < v->secrets.count; i++) {
-		v->keys[i] = v->secrets.lines[i];
+		v->keys[i].bytes = v->secrets.lines[i];
 		if (decoded && decode_key(v, v->secrets.lines[i], &v->keys[i]) < 0)
-			conf_fail(o, "secret_file", "secret %zu is not whsec_ and base64 of at least %d bytes", i + 1,
-				  KEY_LEAST);
+			conf_fail(o, "secret_file",
+				  "secret %zu is not whsec_ and base64 of at least %d bytes, or whpk_ and base64 of %d",
+				  i + 1, KEY_LEAST, DIGEST_ED25519_KEY);
 	}
 }
 
@@ -233,6 +265,7 @@ void verify_free(struct verify *v)
 	free(v->user);
 	free(v->header);
 	free(v->prefix);
+	free(v->prefix_public);
 	free(v->timestamp_header);
 	free(v->timestamp_prefix);
 	free(v->url);
@@ -241,19 +274,38 @@ void verify_free(struct verify *v)
 
 /* ---- checking ---- */
 
+/* The text or number at a pointer into a JSON body. One with escapes in it is no signature, token or timestamp. */
+static bool find_in_body(struct slice body, const char *pointer, struct slice *value)
+{
+	struct jtext json = JTEXT_INIT;
+	struct jtext_pointer at;
+	struct jtext_error error;
+	*value = SLICE_NONE;
+	if (jtext_pointer_parse(&at, slice_of(pointer)) < 0)
+		return false;
+	uint32_t node = jtext_parse(&json, body, &error) < 0 ? JTEXT_NOWHERE : jtext_at(&json, 0, &at);
+	if (node != JTEXT_NOWHERE && jtext_type(&json, node) == JTEXT_NUMBER) {
+		*value = jtext_raw(&json, node);
+	} else if (node != JTEXT_NOWHERE && jtext_type(&json, node) == JTEXT_STRING && !json.nodes[node].escaped) {
+		*value = jtext_raw(&json, node);
+		*value = (struct slice){value->ptr + 1, value->len - 2};
+	}
+	jtext_pointer_free(&at);
+	jtext_free(&json);
+	return value->ptr;
+}
+
 static int one_header(const struct request *r, const char *name, struct slice *value, struct diag *d)
 {
+	if (name[0] == '/')
+		return find_in_body(r->body, name, value)
+			   ? 0
+			   : diag_fail(d, DIAG_NO, "signature: no text at %s in the body", name);
 	int found = request_header(r, name, value);
 	if (found == 1)
 		return 0;
 	return diag_fail(d, DIAG_NO, "signature: the header %s %s", name,
 			 found ? "stands there more than once" : "is missing");
-}
-
-static bool starts_with(struct slice text, const char *prefix)
-{
-	size_t len = strlen(prefix);
-	return text.len >= len && memcmp(text.ptr, prefix, len) == 0;
 }
 
 /* The list's next item; false after the last. A separator of '\0' makes the whole text one item. */
@@ -270,12 +322,6 @@ static bool next_item(struct slice *rest, char separator, struct slice *item)
 		item->len = len;
 	}
 	return true;
-}
-
-static struct slice without_prefix(struct slice text, const char *prefix)
-{
-	size_t len = strlen(prefix);
-	return (struct slice){text.ptr + len, text.len - len};
 }
 
 static int timestamp_in_list(const struct verify *v, struct slice list, struct slice *timestamp, struct diag *d)
@@ -315,9 +361,9 @@ static int check_timestamp(const struct verify *v, struct slice text, int64_t no
 	int64_t age = now - value * v->timestamp_unit_ms, far = age < 0 ? -age : age;
 	if (far <= v->tolerance_ms)
 		return 0;
-	return diag_fail(d, DIAG_NO, "signature: the timestamp %s %" PRId64 " s; %" PRId64 " s are allowed",
-			 age < 0 ? "lies ahead by" : "is older than now by", (far + 999) / 1000,
-			 v->tolerance_ms / 1000);
+	diag_fail(d, DIAG_NO, "signature: the timestamp %s %" PRId64 " s; %" PRId64 " s are allowed",
+		  age < 0 ? "lies ahead by" : "is older than now by", (far + 999) / 1000, v->tolerance_ms / 1000);
+	return VERIFY_LATE;
 }
 
 static int find_timestamp(const struct verify *v, const struct request *r, struct slice list, int64_t now,
@@ -327,14 +373,14 @@ static int find_timestamp(const struct verify *v, const struct request *r, struc
 		return 0;
 	if (v->timestamp_prefix ? timestamp_in_list(v, list, timestamp, d)
 				: one_header(r, v->timestamp_header, timestamp, d))
-		return -1;
+		return VERIFY_BAD;
 	return check_timestamp(v, *timestamp, now, d);
 }
 
-static int decode(const struct verify *v, struct slice text, unsigned char out[DIGEST_MOST])
+/* Exactly `size` bytes. */
+static int decode(enum verify_encoding encoding, struct slice text, unsigned char out[DIGEST_MOST], size_t size)
 {
-	size_t size = digest_size(v->algorithm);
-	if (v->encoding == VERIFY_HEX)
+	if (encoding == VERIFY_HEX)
 		return digest_unhex(text, out, size);
 	if (text.len != (size + 2) / 3 * 4)
 		return -1;
@@ -351,72 +397,165 @@ struct signatures {
 	size_t count;
 };
 
-/* Items of other versions (v0=, v1a,) are none of ours; what bears our prefix must be a signature. */
-static int find_signatures(const struct verify *v, struct slice list, struct signatures *found, struct diag *d)
+/* Items of other versions (v0=) are none of ours; what bears the prefix must be a signature. */
+static int find_signatures(const struct verify *v, const char *prefix, size_t size, struct slice list,
+			   struct signatures *found, struct diag *d)
 {
 	found->count = 0;
 	for (struct slice item; next_item(&list, v->separator, &item);) {
-		if (!starts_with(item, v->prefix))
+		if (!starts_with(item, prefix))
 			continue;
 		if (found->count == VERIFY_SIGNATURES)
 			return diag_fail(d, DIAG_NO, "signature: more than %d in the header %s", VERIFY_SIGNATURES,
 					 v->header);
-		if (decode(v, without_prefix(item, v->prefix), found->list[found->count]) < 0)
+		if (decode(v->encoding, without_prefix(item, prefix), found->list[found->count], size) < 0)
 			return diag_fail(d, DIAG_NO, "signature: the header %s holds something that is none",
 					 v->header);
 		found->count++;
 	}
-	if (found->count == 0)
+	return 0;
+}
+
+/* What is signed, put together. Texts that had to be made stand in `url` and `form`. */
+struct content {
+	struct slice parts[VERIFY_PARTS];
+	struct buf url, form;
+};
+
+/* The address from the configuration, with the query that came: senders sign that too. */
+static struct slice signed_url(const struct verify *v, const struct request *r, struct content *c)
+{
+	if (!r->query.ptr)
+		return slice_of(v->url);
+	buf_add(&c->url, v->url, strcspn(v->url, "?"));
+	buf_add_char(&c->url, '?');
+	buf_add_slice(&c->url, r->query);
+	return buf_slice(&c->url);
+}
+
+/* A form's fields are signed; of any other body its SHA-256, which stands in the query of the address. */
+static int sign_form(const struct request *r, struct content *c, struct diag *d)
+{
+	static const struct slice form_type = {"application/x-www-form-urlencoded", 33};
+	unsigned char hash[DIGEST_MOST], told[DIGEST_MOST];
+	struct slice type, query = r->query, name, value;
+	const char *why;
+	if (request_header(r, "Content-Type", &type) == 1 && type.len >= form_type.len &&
+	    strncasecmp(type.ptr, form_type.ptr, form_type.len) == 0) {
+		struct form *form = form_read(r->body, &why);
+		if (!form)
+			return diag_fail(d, DIAG_NO, "signature: %s", why);
+		form_add_sorted(form, &c->form);
+		form_free(form);
+		return 0;
+	}
+	while (http_next_field(&query, &name, &value))
+		if (slice_is(name, "bodySHA256") && digest_unhex(value, told, digest_size(DIGEST_SHA256)) == 0 &&
+		    digest_hash(DIGEST_SHA256, r->body, hash) == 0 &&
+		    digest_equal(hash, told, digest_size(DIGEST_SHA256)))
+			return 0;
+	return diag_fail(d, DIAG_NO, "signature: the body is no form, and bodySHA256 is missing or not its hash");
+}
+
+static int fill_part(const struct verify *v, const struct request *r, struct slice timestamp, struct content *c,
+		     size_t at, struct diag *d)
+{
+	struct slice *part = &c->parts[at];
+	switch (v->parts[at].piece) {
+	case VERIFY_TEXT:
+		*part = slice_of(v->parts[at].text);
+		break;
+	case VERIFY_BODY:
+		*part = r->body;
+		break;
+	case VERIFY_TIMESTAMP:
+		*part = timestamp;
+		break;
+	case VERIFY_URL:
+		*part = signed_url(v, r, c);
+		break;
+	case VERIFY_METHOD:
+		*part = r->method;
+		break;
+	case VERIFY_HEADER:
+		return one_header(r, v->parts[at].text, part, d);
+	case VERIFY_FORM:
+		if (sign_form(r, c, d) < 0)
+			return -1;
+		*part = buf_slice(&c->form);
+		break;
+	}
+	return 0;
+}
+
+/* Every secret against every signature, whatever matched before. */
+static int count_matches(const struct verify *v, const struct content *c, const struct signatures *hashes,
+			 const struct signatures *signatures)
+{
+	int matches = 0;
+	for (size_t k = 0; k < v->secrets.count; k++) {
+		const struct verify_key *key = &v->keys[k];
+		unsigned char expected[DIGEST_MOST];
+		for (size_t i = 0; key->is_public && i < signatures->count; i++) {
+			int good = digest_ed25519(key->bytes, signatures->list[i], c->parts, v->part_count);
+			if (good < 0)
+				return -1;
+			matches += good;
+		}
+		if (key->is_public || hashes->count == 0)
+			continue;
+		if (digest_hmac(v->algorithm, key->bytes, c->parts, v->part_count, expected) < 0)
+			return -1;
+		for (size_t i = 0; i < hashes->count; i++)
+			matches += digest_equal(expected, hashes->list[i], digest_size(v->algorithm));
+	}
+	return matches;
+}
+
+static bool has_public_key(const struct verify *v)
+{
+	for (size_t k = 0; k < v->secrets.count; k++)
+		if (v->keys[k].is_public)
+			return true;
+	return false;
+}
+
+static enum verify_result match(const struct verify *v, const struct content *c, struct slice list, struct diag *d)
+{
+	struct signatures hashes, signatures = {.count = 0};
+	if (find_signatures(v, v->prefix, digest_size(v->algorithm), list, &hashes, d) < 0 ||
+	    (has_public_key(v) &&
+	     find_signatures(v, v->prefix_public, DIGEST_ED25519_SIGNATURE, list, &signatures, d) < 0))
+		return VERIFY_BAD;
+	if (hashes.count + signatures.count == 0)
 		return diag_fail(d, DIAG_NO, "signature: none that starts with \"%s\" in the header %s", v->prefix,
 				 v->header);
-	return 0;
+	int matches = count_matches(v, c, &hashes, &signatures);
+	if (matches > 0)
+		return VERIFY_GOOD;
+	diag_fail(d, matches ? DIAG_IO : DIAG_NO,
+		  matches ? "signature: libcrypto cannot compute it" : "signature: it does not match");
+	return matches ? VERIFY_ERROR : VERIFY_BAD;
 }
 
-static int fill_parts(const struct verify *v, const struct request *r, struct slice timestamp,
-		      struct slice parts[VERIFY_PARTS], struct diag *d)
+static enum verify_result check_hmac(const struct verify *v, const struct request *r, int64_t now, struct diag *d)
 {
-	for (size_t i = 0; i < v->part_count; i++) {
-		switch (v->parts[i].piece) {
-		case VERIFY_TEXT:
-			parts[i] = slice_of(v->parts[i].text);
-			break;
-		case VERIFY_BODY:
-			parts[i] = r->body;
-			break;
-		case VERIFY_TIMESTAMP:
-			parts[i] = timestamp;
-			break;
-		case VERIFY_URL:
-			parts[i] = slice_of(v->url);
-			break;
-		case VERIFY_METHOD:
-			parts[i] = r->method;
-			break;
-		case VERIFY_HEADER:
-			if (one_header(r, v->parts[i].text, &parts[i], d) < 0)
-				return -1;
-			break;
-		}
+	struct slice list, timestamp = SLICE_NONE;
+	struct content c = {.url = BUF_INIT, .form = BUF_INIT};
+	int result = one_header(r, v->header, &list, d);
+	if (result == 0)
+		result = find_timestamp(v, r, list, now, &timestamp, d);
+	for (size_t i = 0; i < v->part_count && result == 0; i++)
+		result = fill_part(v, r, timestamp, &c, i, d);
+	if (result == 0 && !(buf_ok(&c.url) && buf_ok(&c.form))) {
+		diag_fail(d, DIAG_IO, "out of memory");
+		result = VERIFY_ERROR;
 	}
-	return 0;
-}
-
-static int check_hmac(const struct verify *v, const struct request *r, int64_t now, struct diag *d)
-{
-	struct slice list, timestamp = SLICE_NONE, parts[VERIFY_PARTS];
-	struct signatures found;
-	if (one_header(r, v->header, &list, d) < 0 || find_timestamp(v, r, list, now, &timestamp, d) < 0 ||
-	    find_signatures(v, list, &found, d) < 0 || fill_parts(v, r, timestamp, parts, d) < 0)
-		return -1;
-	int matches = 0; /* every secret against every signature, whatever matched before */
-	for (size_t k = 0; k < v->secrets.count; k++) {
-		unsigned char expected[DIGEST_MOST];
-		if (digest_hmac(v->algorithm, v->keys[k], parts, v->part_count, expected) < 0)
-			return diag_fail(d, DIAG_IO, "signature: libcrypto cannot compute it");
-		for (size_t i = 0; i < found.count; i++)
-			matches += digest_equal(expected, found.list[i], digest_size(v->algorithm));
-	}
-	return matches ? 0 : diag_fail(d, DIAG_NO, "signature: it does not match");
+	if (result == 0)
+		result = match(v, &c, list, d);
+	buf_free(&c.url);
+	buf_free(&c.form);
+	return result;
 }
 
 /* "Authorization: SCHEME credentials", RFC 9110 section 11.6.2. */
@@ -439,11 +578,13 @@ static int matches_secret(const struct verify *v, struct slice given, struct dia
 	unsigned char met[DIGEST_MOST], expected[DIGEST_MOST];
 	int matches = 0, wrong = digest_hash(DIGEST_SHA256, given, met);
 	for (size_t k = 0; k < v->secrets.count; k++) {
-		wrong |= digest_hash(DIGEST_SHA256, v->keys[k], expected);
+		wrong |= digest_hash(DIGEST_SHA256, v->keys[k].bytes, expected);
 		matches += digest_equal(met, expected, digest_size(DIGEST_SHA256));
 	}
-	if (wrong)
-		return diag_fail(d, DIAG_IO, "authorization: libcrypto cannot compute it");
+	if (wrong) {
+		diag_fail(d, DIAG_IO, "authorization: libcrypto cannot compute it");
+		return VERIFY_ERROR;
+	}
 	return matches ? 0 : diag_fail(d, DIAG_NO, "authorization: it does not match");
 }
 
@@ -474,7 +615,7 @@ static int check_basic(const struct verify *v, const struct request *r, struct d
 	return result;
 }
 
-int verify_check(const struct verify *v, const struct request *r, int64_t now, struct diag *d)
+enum verify_result verify_check(const struct verify *v, const struct request *r, int64_t now, struct diag *d)
 {
 	switch (v->kind) {
 	case VERIFY_NONE:
@@ -486,7 +627,8 @@ int verify_check(const struct verify *v, const struct request *r, int64_t now, s
 	case VERIFY_HMAC:
 		return check_hmac(v, r, now, d);
 	}
-	return diag_fail(d, DIAG_BUG, "verify: no such scheme");
+	diag_fail(d, DIAG_BUG, "verify: no such scheme");
+	return VERIFY_ERROR;
 }
 
 const char *verify_challenge(const struct verify *v)

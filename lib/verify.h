@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* verify: is a request from whom it says? The schemes of evt-config(5). All but basic, bearer and none are one thing, a keyed
  * hash over a template, and differ in a row of a table: which header, how it is written, what is signed. Every
- * secret of the file verifies. Comparisons are of decoded values of one length, in constant time. */
+ * secret of the file verifies. Comparisons are of decoded values of one length, in constant time.
+ *
+ * Where a header is named, a JSON Pointer ("/signature/token") stands for that text or number of the body. */
 #ifndef EVT_VERIFY_H
 #define EVT_VERIFY_H
 
@@ -14,7 +16,7 @@ enum { VERIFY_PARTS = 16, VERIFY_SIGNATURES = 16 }; /* parts of a template; sign
 
 enum verify_kind { VERIFY_NONE, VERIFY_BASIC, VERIFY_BEARER, VERIFY_HMAC };
 enum verify_encoding { VERIFY_HEX, VERIFY_BASE64 };
-enum verify_piece { VERIFY_TEXT, VERIFY_BODY, VERIFY_TIMESTAMP, VERIFY_URL, VERIFY_METHOD, VERIFY_HEADER };
+enum verify_piece { VERIFY_TEXT, VERIFY_BODY, VERIFY_TIMESTAMP, VERIFY_URL, VERIFY_METHOD, VERIFY_HEADER, VERIFY_FORM };
 
 /* A piece of what is signed. */
 struct verify_part {
@@ -22,16 +24,22 @@ struct verify_part {
 	char *text; /* VERIFY_TEXT: itself; VERIFY_HEADER: the header's name */
 };
 
+struct verify_key {
+	struct slice bytes; /* what the hash takes, decoded where the scheme says so */
+	bool is_public;     /* of Ed25519 */
+};
+
 struct verify {
 	enum verify_kind kind;
-	char *user;             /* VERIFY_BASIC */
-	struct secrets secrets; /* as in the file */
-	struct slice *keys;     /* secrets.count of them: what the hash takes, decoded where the scheme says so */
+	char *user;              /* VERIFY_BASIC */
+	struct secrets secrets;  /* as in the file */
+	struct verify_key *keys; /* secrets.count of them */
 	struct buf key_storage;
 	/* VERIFY_HMAC */
 	char *header;
-	char *prefix;   /* in front of the signature; "" for none */
-	char separator; /* the header is a list of signatures, parted by this; '\0': it is one */
+	char *prefix;        /* in front of the signature; "" for none */
+	char *prefix_public; /* in front of one of Ed25519; NULL: the scheme has none */
+	char separator;      /* the header is a list of signatures, parted by this; '\0': it is one */
 	enum digest_algorithm algorithm;
 	enum verify_encoding encoding;
 	struct verify_part parts[VERIFY_PARTS];
@@ -47,8 +55,14 @@ struct verify {
 void verify_load(struct verify *v, struct conf_object *source, const char *public_url);
 void verify_free(struct verify *v);
 
-/* 0, or -1: DIAG_NO with the reason in plain words, fit for the sender (it holds nothing secret); DIAG_IO when libcrypto fails. */
-int verify_check(const struct verify *v, const struct request *r, int64_t now, struct diag *d);
+/* *d has the reason in plain words, fit for the sender: it holds nothing secret. */
+enum verify_result {
+	VERIFY_GOOD = 0,
+	VERIFY_BAD = -1,   /* missing, malformed, or it does not match */
+	VERIFY_LATE = -2,  /* the timestamp is too far from now */
+	VERIFY_ERROR = -3, /* libcrypto, or the memory, fails */
+};
+enum verify_result verify_check(const struct verify *v, const struct request *r, int64_t now, struct diag *d);
 
 /* What WWW-Authenticate of a refusal says (RFC 9110 section 11.6.1); NULL when the scheme has no name for it. */
 const char *verify_challenge(const struct verify *v);

@@ -136,7 +136,7 @@ post_json() { # PORT BODY
 	refused 415 'application/xml'
 	run post_as application/x-www-form-urlencoded 'id=1'
 	refused 415 'application/x-www-form-urlencoded'
-	run post crm '{}' -H 'Content-Encoding: gzip'
+	run post crm '{}' -H 'Content-Encoding: br'
 	refused 415 'Content-Encoding'
 	run post batch '{}'
 	refused 400 'expected an array'

@@ -14,6 +14,7 @@
 static char dir[] = "/tmp/evt-test-intake.XXXXXX";
 static struct sources all;
 static struct intake in = INTAKE_INIT;
+static const char *answer_type;
 
 /* A request of these headers: name, value, name, value, NULL. */
 static struct request with_headers(struct request r, const char **headers)
@@ -338,8 +339,10 @@ static void other_types_are_refused_where_json_is_needed(void **state)
 	refused(415, "expected JSON");
 	post("", HEADERS("X", "y"));
 	refused(400, "the body is empty");
-	post("{}", HEADERS("Content-Type", "application/json", "Content-Encoding", "gzip"));
+	post("{}", HEADERS("Content-Type", "application/json", "Content-Encoding", "br"));
 	refused(415, "Content-Encoding");
+	post("{}", HEADERS("Content-Type", "application/json", "Content-Encoding", "gzip"));
+	refused(400, "not gzip");
 	post("{}", HEADERS("Content-Type", "application/json", "content-type", "text/plain"));
 	refused(400, "more than once");
 	post("{\"id\":1,\"type\":\"t\"}", HEADERS("Content-Type", "application/json", "Content-Encoding", "identity"));
@@ -432,7 +435,7 @@ static void a_record_is_a_body_without_a_sender(void **state)
 static void answer_is(int status, const char *text)
 {
 	struct buf body = BUF_INIT;
-	assert_int_equal(intake_answer(&in, &body), status);
+	assert_int_equal(intake_answer(&in, &body, &answer_type), status);
 	assert_string_equal(body.data, text);
 	buf_free(&body);
 }
