@@ -28,7 +28,8 @@ LIB_OBJ    = $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 LIBEVT     = $(BUILD)/libevt.a
 BINARIES   = $(patsubst cmd/%.c,$(BUILD)/%,$(sort $(wildcard cmd/*.c)))
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
-TEST_TOOLS = $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/tools/*.c)))
+TEST_TOOLS = $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(sort $(filter-out tests/tools/fault.c,$(wildcard tests/tools/*.c)))) \
+             $(if $(SANITIZE),,$(if $(filter Linux,$(shell uname -s)),$(BUILD)/tests/fault.so))
 BENCHES    = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 MIGRATIONS = $(sort $(wildcard share/sql/*.sql))
 MAN_PAGES  = $(sort $(wildcard man/*.[1-8]))
@@ -63,6 +64,11 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIBEVT)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o $(LIBEVT)
 	@mkdir -p $(@D)
 	$(CC) $(EVT_LDFLAGS) -o $@ $^ $(EVT_LIBS)
+
+# For LD_PRELOAD: it takes the place of the functions that _FORTIFY_SOURCE would wrap.
+$(BUILD)/tests/fault.so: tests/tools/fault.c
+	@mkdir -p $(@D)
+	$(CC) $(EVT_CPPFLAGS) $(WARNINGS) $(WERROR) $(CFLAGS) -U_FORTIFY_SOURCE -fPIC -shared $(LDFLAGS) -o $@ $<
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBEVT)
 	@mkdir -p $(@D)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "db.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct db_query {
 	struct db *db;
@@ -42,20 +44,40 @@ static const char *advice(int result)
 		return ": it is damaged; keep the file and see \"DAMAGE\" in evt-journal(5)";
 	case SQLITE_FULL:
 		return ": the disk is full; nothing of this was journaled";
+	case SQLITE_IOERR:
+		return ": nothing of this was journaled; see what the system's log says of the disk";
+	case SQLITE_CANTOPEN:
+		return ": SQLite must be able to open and create files beside it, NAME-wal and NAME-shm";
+	case SQLITE_READONLY:
+		return ": this user may not write the file, or not its folder";
+	case SQLITE_NOTADB:
+		return ": no SQLite database, or one whose beginning was overwritten; see \"DAMAGE\" in evt-journal(5)";
 	default:
 		return "";
 	}
 }
 
+/* " (No space left on device)": what the system said, where SQLite's own words leave it out. */
+static const char *system_error(const struct db *db, int result, char text[128])
+{
+	int error = sqlite3_system_errno(db->sqlite);
+	bool told = (result & 0xff) == SQLITE_IOERR || (result & 0xff) == SQLITE_CANTOPEN;
+	text[0] = '\0';
+	if (told && error)
+		snprintf(text, 128, " (%s)", strerror(error));
+	return text;
+}
+
 static void fail(struct db *db, int result, const char *sql)
 {
+	char system[128];
 	if (db->failed)
 		return;
 	db->failed = true;
 	enum diag_code code = code_of(result);
 	bool ours = code == DIAG_BUG;
-	diag_fail(&db->failure, code, "journal %s: %s%s%s%.300s", db->path, sqlite3_errmsg(db->sqlite), advice(result),
-		  ours ? " in: " : "", ours ? sql : "");
+	diag_fail(&db->failure, code, "journal %s: %s%s%s%s%.300s", db->path, sqlite3_errmsg(db->sqlite),
+		  system_error(db, result, system), advice(result), ours ? " in: " : "", ours ? sql : "");
 }
 
 void db_note(struct db *db, enum diag_code code, const char *why)

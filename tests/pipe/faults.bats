@@ -1,0 +1,348 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Bad days, made by tests/tools/fault.c: full disks, I/O errors, interrupted and short calls, a kill at each write, a power cut.
+# After each: what was acknowledged is there, the journal is sound, and the exit code and the message say what happened.
+
+load ../lib
+
+setup() {
+	evt_setup
+	[ -e "$BUILD/tests/fault.so" ] || skip "no fault.so here (sanitizers, or not Linux)"
+	CALLS=$BATS_TEST_TMPDIR/calls
+	DISK=$BATS_TEST_TMPDIR/disk
+	mkdir "$DISK"
+	start_destination
+	write_source shop <<-'END'
+		{"verify": {"scheme": "none"}, "id": "/id", "type": "const:t", "destinations": {"api": ["*"]}}
+	END
+	write_destination api <<-END
+		{"url": "$DEST_URL/", "record": "/id", "concurrency": 2, "retry": {"schedule": ["100ms", "100ms", "100ms"]}}
+	END
+}
+
+# set_fault RULES: FAULT goes in front of a command that shall have them; see tests/tools/fault.c. What its calls came to is in
+# $CALLS, what is surely on disk in $DISK.
+set_fault() {
+	FAULT=(env LD_PRELOAD="$BUILD/tests/fault.so" EVT_FAULT_LOG="$CALLS" EVT_FAULT_SHADOW="$DISK" ${1:+EVT_FAULT="$1"})
+}
+
+with_fault() { # RULES COMMAND...
+	set_fault "$1"
+	shift
+	"${FAULT[@]}" "$@"
+}
+
+start_receiver_with_fault() { # RULES
+	RECEIVE_ERR=$BATS_TEST_TMPDIR/receive.err
+	set_fault "$1"
+	spawn receive "${FAULT[@]}" evt-receive -l 127.0.0.1:0 </dev/null >/dev/null
+	RECEIVE_PID=$PID
+	wait_for_receiver
+}
+
+start_deliver_with_fault() { # RULES, with $BATS_TEST_TMPDIR/lines
+	set_fault "$1"
+	spawn deliver "${FAULT[@]}" evt-deliver <"$BATS_TEST_TMPDIR/lines" >/dev/null
+}
+
+records() { # FIRST LAST
+	seq -f '{"id":"e%g"}' "$1" "$2"
+}
+
+# Posts e$1 to e$2, eight at a time; those answered 2xx are in $BATS_TEST_TMPDIR/taken. The receiver may go away.
+post_many() {
+	seq "$1" "$2" | xargs -P 8 -I N curl -s -o /dev/null -w 'N %{http_code}\n' --max-time 10 \
+		-H 'Content-Type: application/json' -d '{"id":"eN"}' "$RECEIVE_URL/shop" >"$BATS_TEST_TMPDIR/answers" || :
+	sed -n 's/^\([0-9]*\) 20[02]$/e\1/p' "$BATS_TEST_TMPDIR/answers" >"$BATS_TEST_TMPDIR/taken"
+}
+
+some_answers() { # HOW MANY
+	[ "$(grep -c 'socket.*HTTP/1.1 202' "$CALLS")" -ge "$1" ]
+}
+
+is_sound() { # [JOURNAL]
+	[ "$(sqlite3 "${1:-$EVT_JOURNAL}" 'pragma integrity_check')" = ok ]
+}
+
+# has_all_taken [JOURNAL]: each event that was answered 2xx stands in it, once.
+has_all_taken() {
+	[ -s "$BATS_TEST_TMPDIR/taken" ]
+	sqlite3 "${1:-$EVT_JOURNAL}" 'select id from history' | sort >"$BATS_TEST_TMPDIR/kept"
+	[ -z "$(uniq -d "$BATS_TEST_TMPDIR/kept")" ]
+	[ -z "$(sort "$BATS_TEST_TMPDIR/taken" | comm -23 - "$BATS_TEST_TMPDIR/kept")" ]
+}
+
+all_delivered() {
+	deliver_due || :
+	[ "$(query "select count(*) from history where status <> 'delivered'")" = 0 ]
+}
+
+# ---- the order of system calls ----
+
+@test "order: no byte of a 2xx leaves before the WAL with its event is on disk" {
+	start_receiver_with_fault ''
+	for n in 1 2 3 4 5; do
+		[ "$(post shop "{\"id\":\"one$n\"}")" = 202 ]
+	done
+	# One at a time: a write and a sync of the WAL stand before each answer, and behind the answer before it.
+	awk '$2 == "write" && $3 == "journal.db-wal" { written = 1; synced = 0 }
+		$2 == "sync" && $3 == "journal.db-wal" { synced = $4 == 0 && written }
+		$2 == "write" && $3 == "socket" && /HTTP\/1.1 2/ { if (!synced) exit 1; written = synced = 0; answers++ }
+		END { if (answers != 5) exit 1 }' "$CALLS"
+	# Many at once share a sync; nothing that was written after it may be unsynced when an answer leaves.
+	post_many 1 200
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/taken")" -eq 200 ]
+	awk '$2 == "write" && $3 == "journal.db-wal" { synced = 0 }
+		$2 == "sync" && $3 == "journal.db-wal" { synced = $4 == 0 }
+		$2 == "write" && $3 == "socket" && /HTTP\/1.1 2/ { if (!synced) exit 1; answers++ }
+		END { if (answers != 205) exit 1 }' "$CALLS"
+}
+
+@test "order: no request is sent before its start is on disk" {
+	records 1 5 | evt-receive -q -s shop >/dev/null
+	evt-retry >"$BATS_TEST_TMPDIR/lines"
+	while read -r line; do
+		with_fault '' evt-deliver <<<"$line"
+	done <"$BATS_TEST_TMPDIR/lines"
+	awk '{ if ($1 != process) { process = $1; synced = 0 } }
+		$2 == "sync" && $3 == "journal.db-wal" { synced = $4 == 0 }
+		$2 == "write" && $3 == "socket" && /POST/ { if (!synced) exit 1; sent++ }
+		END { if (sent != 5) exit 1 }' "$CALLS"
+}
+
+# ---- a power cut: what no sync has covered is gone, or is there in part ----
+
+@test "power cut: every event that was answered 2xx is on disk" {
+	start_receiver_with_fault ''
+	post_many 1 150 &
+	local poster=$!
+	wait_until some_answers 40
+	stop "$RECEIVE_PID" KILL
+	wait "$poster"
+	has_all_taken "$DISK/journal.db"
+	is_sound "$DISK/journal.db"
+}
+
+@test "power cut: so it is when some of the later sectors have been written as well, in any order" {
+	start_receiver_with_fault ''
+	post_many 1 60
+	stop "$RECEIVE_PID" KILL
+	# A transaction that never ended: its frames stand behind the last synced ones, and the power goes while they are written.
+	records 61 90 | with_fault 'sync *-wal 1 kill' evt-receive -q -s shop >/dev/null 2>&1 || :
+	local seed
+	for seed in 1 2 3 4 5 6; do
+		rm -rf "$BATS_TEST_TMPDIR/cut"
+		mkdir "$BATS_TEST_TMPDIR/cut"
+		for file in journal.db journal.db-wal; do
+			"$BUILD/tests/powercut" "$DISK/$file" "${EVT_JOURNAL%/*}/$file" "$seed" >"$BATS_TEST_TMPDIR/cut/$file"
+		done
+		has_all_taken "$BATS_TEST_TMPDIR/cut/journal.db"
+		is_sound "$BATS_TEST_TMPDIR/cut/journal.db"
+	done
+}
+
+@test "power cut: nothing that was delivered is forgotten; what was on its way goes again, under the same key" {
+	records 1 40 | with_fault '' evt-receive -q -s shop >/dev/null
+	evt-retry | with_fault 'write *-wal 150 kill' evt-deliver 2>/dev/null || :
+	local sent
+	sent=$(wc -l <"$DEST_LOG")
+	[ "$sent" -gt 0 ]
+	rm -f "$EVT_JOURNAL"*
+	cp "$DISK/journal.db" "$DISK/journal.db-wal" "${EVT_JOURNAL%/*}"
+	is_sound
+	local known
+	known=$(query "select count(*) from history where status = 'delivered'")
+	end_leases
+	wait_until all_delivered
+	[ "$(wc -l <"$DEST_LOG")" -le $((40 + sent - known)) ]
+	[ "$(curl -s "$DEST_URL/-/counts" | jq .records)" -eq 40 ]
+}
+
+# ---- each write, one after the other ----
+
+# each_time RULE CODE COMMAND...: runs it with "RULE" for N = 1, 2, … ("@" stands for N), each time from the journal as it was,
+# until nothing goes wrong any more. Each failure must have CODE, leave the journal sound, and be made good by `again`. COUNT: how many.
+each_time() {
+	local rule=$1 wanted=$2 n code
+	shift 2
+	mkdir "$BATS_TEST_TMPDIR/before"
+	cp "$EVT_JOURNAL"* "$BATS_TEST_TMPDIR/before" 2>/dev/null || :
+	COUNT=0
+	for ((n = 1; n < 400; n++)); do
+		rm -f "$EVT_JOURNAL"*
+		cp "$BATS_TEST_TMPDIR"/before/* "${EVT_JOURNAL%/*}" 2>/dev/null || :
+		code=0
+		with_fault "${rule//@/$n}" "$@" <"$BATS_TEST_TMPDIR/input" >/dev/null 2>"$BATS_TEST_TMPDIR/message" || code=$?
+		[ "$code" -eq 0 ] && return
+		if [ "$code" -ne "$wanted" ] || ! again; then
+			echo "$rule at $n: exit $code: $(<"$BATS_TEST_TMPDIR/message")"
+			return 1
+		fi
+		COUNT=$((COUNT + 1))
+	done
+	return 1
+}
+
+# What may be in doubt is taken again, and nothing is there twice.
+take_again() {
+	if [ -s "$EVT_JOURNAL" ]; then
+		is_sound || return 1
+	fi
+	evt-receive -q -s shop <"$BATS_TEST_TMPDIR/input" >/dev/null || return 1
+	[ "$(query 'select count(*), count(distinct id) from history')" = '3|3' ] && is_sound
+}
+
+@test "kill -9 at each write of a journal in the making, and of the first events" {
+	records 1 3 >"$BATS_TEST_TMPDIR/input"
+	again() { take_again; }
+	each_time 'write */journal.db* @ kill' 137 evt-receive -q -s shop
+	[ "$COUNT" -gt 50 ]
+}
+
+@test "a full disk at each write: exit 74, said, and nothing half done" {
+	records 1 3 >"$BATS_TEST_TMPDIR/input"
+	again() { grep -qE 'full|No space' "$BATS_TEST_TMPDIR/message" && take_again; }
+	each_time 'write */journal.db* @+ ENOSPC' 74 evt-receive -q -s shop
+	[ "$COUNT" -gt 50 ]
+}
+
+@test "a failing sync, each in turn: exit 74, said, and nothing half done" {
+	records 1 3 >"$BATS_TEST_TMPDIR/input"
+	again() { grep -q 'I/O error' "$BATS_TEST_TMPDIR/message" && take_again; }
+	each_time 'sync */journal.db* @ EIO' 74 evt-receive -q -s shop
+	[ "$COUNT" -gt 5 ]
+}
+
+@test "kill -9 of evt-deliver at each write of the journal: sent again under the same key, delivered once" {
+	records 1 1 | evt-receive -q -s shop >/dev/null
+	evt-retry >"$BATS_TEST_TMPDIR/input"
+	again() { is_sound && end_leases && all_delivered; }
+	each_time 'write */journal.db-wal @ kill' 137 evt-deliver
+	[ "$COUNT" -gt 5 ]
+	[ "$(curl -s "$DEST_URL/-/counts" | jq .records)" -eq 1 ]
+}
+
+@test "kill -9 of evt-prune at each write of the journal: it runs again, and the rest is whole" {
+	records 1 4 | evt-receive -q -s shop >/dev/null
+	all_delivered
+	age_journal 8
+	records 5 6 | evt-receive -q -s shop >/dev/null
+	: >"$BATS_TEST_TMPDIR/input"
+	again() {
+		is_sound && evt-prune -q >/dev/null && is_sound &&
+			[ "$(query "select group_concat(payload) from (select payload from history order by id)")" = \
+				expired,expired,expired,expired,stored,stored ]
+	}
+	each_time 'write */journal.db* @ kill' 137 evt-prune -q
+	[ "$COUNT" -gt 5 ]
+}
+
+# ---- a receiver that lives through it ----
+
+@test "the disk is full for a while: 503 with Retry-After, said once, and then it takes events again" {
+	evt-receive -q -s shop </dev/null >/dev/null
+	start_receiver_with_fault 'write *-wal 1-3 ENOSPC'
+	for n in 1 2 3; do
+		[ "$(post shop "{\"id\":\"e$n\"}" -D "$BATS_TEST_TMPDIR/head")" = 503 ]
+		grep -qi '^Retry-After:' "$BATS_TEST_TMPDIR/head"
+	done
+	[ "$(post shop '{"id":"e1"}')" = 202 ]
+	[ "$(grep -c 'disk is full' "$RECEIVE_ERR")" -eq 1 ]
+	grep -q 'takes events again' "$RECEIVE_ERR"
+	[ "$(query 'select group_concat(id) from history')" = e1 ]
+	is_sound
+}
+
+@test "a failing fdatasync is never answered 2xx" {
+	start_receiver_with_fault 'sync *-wal 4-40 EIO'
+	post_many 1 60
+	grep -q ' 503' "$BATS_TEST_TMPDIR/answers"
+	grep -q 'disk I/O error' "$RECEIVE_ERR"
+	stop "$RECEIVE_PID" KILL
+	has_all_taken "$DISK/journal.db"
+	is_sound "$DISK/journal.db"
+}
+
+@test "interrupted and short calls on sockets and on the journal are taken up where they ended" {
+	start_receiver_with_fault "read socket:* 1-3 EINTR; read socket:* 5 short; write socket:* 1-2 EINTR; write socket:* 4-8 short; \
+write */journal.db-wal 1-9 short; write */journal.db-wal 12 EINTR; accept socket:* 2 EINTR"
+	post_many 1 40
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/taken")" -eq 40 ]
+	has_all_taken
+	is_sound
+}
+
+@test "no descriptor is left for a while: the next connection is taken" {
+	start_receiver_with_fault 'accept socket:* 2-4 EMFILE'
+	post_many 1 10
+	wait_until test "$(post shop '{"id":"last"}')" = 202
+	kill -0 "$RECEIVE_PID"
+	has_all_taken
+}
+
+# ---- pipes ----
+
+@test "short and interrupted writes and reads of pipes lose and halve no line" {
+	records 1 50 | evt-receive -q -s shop >/dev/null
+	with_fault 'write pipe:* 1-5 short; write pipe:* 6-7 EINTR' evt-retry |
+		with_fault 'read pipe:* 1-2 EINTR; read pipe:* 3-9 short; write pipe:* 1-3 short; write pipe:* 4 EINTR' evt-transform |
+		with_fault 'read pipe:* 1-2 EINTR; read pipe:* 3-9 short' evt-deliver
+	[ "$(query "select count(*) from history where status = 'delivered'")" -eq 50 ]
+	[ "$(wc -l <"$DEST_LOG")" -eq 50 ]
+}
+
+@test "standard output fails: exit 74, said, and what was claimed is due at once" {
+	records 1 3 | evt-receive -q -s shop >/dev/null
+	{
+		with_fault 'write pipe:* 1+ EIO' evt-retry 2>"$BATS_TEST_TMPDIR/message" || echo $? >"$BATS_TEST_TMPDIR/code"
+	} | cat >/dev/null
+	[ "$(<"$BATS_TEST_TMPDIR/code")" -eq 74 ]
+	grep -q 'standard output: Input/output error' "$BATS_TEST_TMPDIR/message"
+	[ "$(query "select group_concat(distinct status) from history")" = received ]
+	[ "$(evt-retry | wc -l)" -eq 3 ]
+}
+
+# ---- delivery ----
+
+# evt-deliver bears a journal that cannot be written for a minute, and tries again meanwhile.
+
+says() { # TEXT, in the messages of the evt-deliver in the background
+	grep -q "$1" "$BATS_TEST_TMPDIR/deliver.err"
+}
+
+@test "no start can be written: said, and nothing is sent" {
+	records 1 3 | evt-receive -q -s shop >/dev/null
+	evt-retry >"$BATS_TEST_TMPDIR/lines"
+	start_deliver_with_fault 'write *-wal 1+ ENOSPC'
+	wait_until says 'disk is full.*trying again'
+	stop "$PID"
+	[ "$(wc -l <"$DEST_LOG")" -eq 0 ]
+	is_sound
+	end_leases
+	wait_until all_delivered
+	[ "$(wc -l <"$DEST_LOG")" -eq 3 ]
+}
+
+@test "starts and outcomes cannot be written for a while: each is sent once and recorded" {
+	records 1 5 | evt-receive -q -s shop >/dev/null
+	evt-retry >"$BATS_TEST_TMPDIR/lines"
+	start_deliver_with_fault 'write *-wal 1-2 ENOSPC; sync *-wal 2-4 EIO'
+	wait "$PID"
+	says 'trying again'
+	[ "$(query "select count(*), sum(attempts), sum(status = 'delivered') from history")" = '5|5|5' ]
+	[ "$(wc -l <"$DEST_LOG")" -eq 5 ]
+	is_sound
+}
+
+@test "an outcome could not be written before the end: it goes again under the same key" {
+	records 1 1 | evt-receive -q -s shop >/dev/null
+	evt-retry >"$BATS_TEST_TMPDIR/lines"
+	start_deliver_with_fault 'sync *-wal 2+ EIO'
+	wait_until says 'I/O error.*trying again'
+	stop "$PID" KILL
+	[ "$(wc -l <"$DEST_LOG")" -eq 1 ]
+	is_sound
+	end_leases
+	wait_until all_delivered
+	[ "$(curl -s "$DEST_URL/-/counts" | jq .records)" -eq 1 ]
+}
