@@ -32,6 +32,7 @@ TEST_TOOLS = $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(sort $(filter-out tes
              $(if $(SANITIZE),,$(if $(filter Linux,$(shell uname -s)),$(BUILD)/tests/fault.so))
 BENCHES    = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 MIGRATIONS = $(sort $(wildcard share/sql/*.sql))
+PAGE_FILES = share/page/style.css share/page/script.js
 MAN_PAGES  = $(sort $(wildcard man/*.[1-8]))
 
 all: $(BINARIES)
@@ -52,10 +53,16 @@ $(BUILD)/evt-%: $(BUILD)/obj/cmd/evt-%.o $(LIBEVT)
 	$(CC) $(EVT_LDFLAGS) -o $@ $^ $(EVT_LIBS)
 
 # The migrations, compiled in as text: one array of bytes a file, in the order of their numbers.
-$(BUILD)/gen/migrations.h: $(MIGRATIONS) share/sql/embed.sh
+$(BUILD)/gen/migrations.h: $(MIGRATIONS) share/embed.sh
 	@mkdir -p $(@D)
-	sh share/sql/embed.sh $(MIGRATIONS) > $@
+	sh share/embed.sh migrations $(MIGRATIONS) > $@
 $(BUILD)/obj/lib/journal.o: $(BUILD)/gen/migrations.h
+
+# What evt-status puts into its page, likewise.
+$(BUILD)/gen/page_files.h: $(PAGE_FILES) share/embed.sh
+	@mkdir -p $(@D)
+	sh share/embed.sh page_files $(PAGE_FILES) > $@
+$(BUILD)/obj/lib/page.o: $(BUILD)/gen/page_files.h
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIBEVT)
 	@mkdir -p $(@D)

@@ -9,20 +9,28 @@
 #include "history.h"
 #include "monitor.h"
 #include "options.h"
+#include "page.h"
 #include "summary.h"
+#include "web.h"
 
 static const char usage[] =
     "usage: evt-status [FILTERS] [--format FORMAT] [--utc] [-c DIR] [-j FILE]\n"
     "       evt-status [FILTERS] [--format FORMAT | --raw] ID...\n"
     "       evt-status --summary [FILTERS] [--format json]\n"
     "       evt-status --check [--format json]\n"
+    "       evt-status --http [-l [HOST:]PORT | -l unix:PATH] [--auth FILE] [--host NAME] [--any-address]\n"
     "\n"
     "Prints the history of deliveries, newest first: on a terminal a table of the last 50, else TSV of all.\n"
     "With IDs: these events whole, with payload and attempts.\n"
     "\n"
     "  --summary            counts, the last 24 hours, errors, sources, destinations, size\n"
     "  --check              is all well? For monitors: exit 0 ok, 1 warning, 2 critical, 3 unknown\n"
-    "  --format FORMAT      table, tsv, json or jsonl\n"
+    "  --http               serve the history as a page on the socket of inetd or systemd, or where -l says\n"
+    "  -l, --listen ADDR    listen there, such as 127.0.0.1:8081\n"
+    "  --auth FILE          ask for one of its lines user:password\n"
+    "  --host NAME          a name that browsers may call it by, besides localhost\n"
+    "  --any-address        serve where others than this machine can connect, too\n"
+    "  --format FORMAT      table, tsv, json, jsonl or html\n"
     "  --raw                the payload of ID, byte for byte as received\n"
     "  --utc                times for people in UTC, not local time\n"
     "  -c, --config DIR   -j, --journal FILE   -v, --verbose   -q, --quiet   -h, --help   -V, --version\n"
@@ -34,7 +42,7 @@ static const char usage[] =
     "  --type GLOB          such as 'contact.*'\n"
     "  --source NAME   -d, --destination NAME   --subject TEXT   --error TEXT   --limit N\n";
 
-enum { FORMAT = FILTER_END, RAW, UTC, SUMMARY, CHECK };
+enum { FORMAT = FILTER_END, RAW, UTC, SUMMARY, CHECK, HTTP, AUTH, HOST, ANY_ADDRESS };
 
 static const struct option own_options[] = {
     {"format", required_argument, NULL, FORMAT},
@@ -42,18 +50,26 @@ static const struct option own_options[] = {
     {"summary", no_argument, NULL, SUMMARY},
     {"check", no_argument, NULL, CHECK},
     {"utc", no_argument, NULL, UTC},
+    {"http", no_argument, NULL, HTTP},
+    {"listen", required_argument, NULL, 'l'},
+    {"auth", required_argument, NULL, AUTH},
+    {"host", required_argument, NULL, HOST},
+    {"any-address", no_argument, NULL, ANY_ADDRESS},
     {NULL, 0, NULL, 0},
 };
 
 enum { ROWS_ON_TERMINAL = 50 };
 
-enum mode { HISTORY, EVENTS, PAYLOAD, SUMMARY_OF_ALL, VERDICT };
+enum mode { HISTORY, EVENTS, PAYLOAD, SUMMARY_OF_ALL, VERDICT, PAGES };
 
 struct request {
 	enum mode mode;
 	struct journal_filter filter;
 	bool filtered, format_given;
 	enum history_format format;
+	bool html;
+	struct web web;
+	bool web_given;
 	struct show_style style;
 };
 
@@ -62,20 +78,39 @@ struct request {
 static void take_mode(struct options *o, struct request *r, enum mode mode)
 {
 	if (r->mode != HISTORY && r->mode != mode)
-		options_wrong(o, "expected only one of --raw, --summary and --check");
+		options_wrong(o, "expected only one of --raw, --summary, --check and --http");
 	r->mode = mode;
 }
 
 static void take_format(struct options *o, struct request *r, const char *name)
 {
 	static const char *const formats[] = {"table", "tsv", "json", "jsonl"};
+	r->html = strcmp(name, "html") == 0;
+	if (r->html)
+		return;
 	for (int i = HISTORY_TABLE; i <= HISTORY_JSONL; i++)
 		if (strcmp(name, formats[i]) == 0) {
 			r->format = (enum history_format)i;
 			r->format_given = true;
 			return;
 		}
-	options_wrong(o, "--format '%.200s': expected table, tsv, json or jsonl", name);
+	options_wrong(o, "--format '%.200s': expected table, tsv, json, jsonl or html", name);
+}
+
+/* 1 when it was one of those that --http has. */
+static int take_web_option(struct web *web, int option, const char *value)
+{
+	if (option == 'l')
+		web->address = value;
+	else if (option == AUTH)
+		web->auth_file = value;
+	else if (option == HOST)
+		web->host = value;
+	else if (option == ANY_ADDRESS)
+		web->any_address = true;
+	else
+		return 0;
+	return 1;
 }
 
 static void take_options(struct options *o, struct request *r)
@@ -90,6 +125,10 @@ static void take_options(struct options *o, struct request *r)
 			take_mode(o, r, SUMMARY_OF_ALL);
 		else if (c == CHECK)
 			take_mode(o, r, VERDICT);
+		else if (c == HTTP)
+			take_mode(o, r, PAGES);
+		else if (take_web_option(&r->web, c, optarg))
+			r->web_given = true;
 		else if (c == FORMAT)
 			take_format(o, r, optarg);
 		else if (filter_take(&r->filter, c, optarg, r->style.now, &d) < 0)
@@ -106,9 +145,15 @@ static void judge_request(struct options *o, struct request *r, int ids)
 	if (r->mode == PAYLOAD && ids != 1)
 		options_wrong(o, "--raw: expected one ID");
 	if (r->mode >= SUMMARY_OF_ALL && ids)
-		options_wrong(o, "--summary and --check take no ID");
+		options_wrong(o, "--summary, --check and --http take no ID");
+	if (r->mode == PAGES && (r->filtered || r->format_given || r->html))
+		options_wrong(o, "--http: filters stand in the page's address; it takes no FILTERS and no --format");
+	if (r->mode != PAGES && r->web_given)
+		options_wrong(o, "-l, --auth, --host and --any-address are for --http");
 	if (r->mode == VERDICT && r->filtered)
 		options_wrong(o, "--check judges the whole journal: it takes no filters");
+	if (r->mode != HISTORY && r->mode != EVENTS && r->html)
+		options_wrong(o, "--format html: not with --raw, --summary or --check");
 	if (r->mode >= SUMMARY_OF_ALL && r->format_given && r->format < HISTORY_JSON)
 		options_wrong(o, "--summary and --check: expected --format json, or none for text");
 }
@@ -154,6 +199,37 @@ static int show_events(struct journal *j, const struct request *r, const struct 
 	return detail.missing_count ? DIAG_NO : DIAG_OK;
 }
 
+/* ---- a page ---- */
+
+static int write_page(struct journal *j, const struct request *r, const struct options *o)
+{
+	struct diag d;
+	struct buf b = BUF_INIT;
+	struct page page = {.journal = j,
+			    .filter = r->filter,
+			    .journal_path = o->journal,
+			    .journal_option = o->journal_option,
+			    .config_option = o->config_option,
+			    .style = r->style};
+	page.style.utf8 = true;
+	int result = r->mode == EVENTS ? page_add_events(&b, &page, &d) : page_add_history(&b, &page, &d);
+	if (result == 0)
+		result = history_flush(&b, stdout, &d);
+	buf_free(&b);
+	return result < 0 ? diag_report(&d) : page.count ? DIAG_OK : DIAG_NO;
+}
+
+static int serve(const struct options *o, struct request *r)
+{
+	struct diag d;
+	r->web.utc = r->style.utc;
+	r->web.journal = o->journal;
+	r->web.config = o->config;
+	r->web.journal_option = o->journal_option;
+	r->web.config_option = o->config_option;
+	return web_serve(&r->web, &d) < 0 ? diag_report(&d) : DIAG_OK;
+}
+
 /* ---- the whole ---- */
 
 static int summarize(struct journal *j, const struct request *r)
@@ -170,11 +246,15 @@ static int run(const struct options *o, struct request *r)
 	struct diag d;
 	if (r->mode == VERDICT)
 		return (int)monitor_check(o->journal, r->format_given, &r->style, stdout);
+	if (r->mode == PAGES)
+		return serve(o, r);
 	struct journal *j = journal_open(o->journal, JOURNAL_READ, &d);
 	if (!j)
 		return diag_report(&d);
 	int code = DIAG_OK;
-	if (r->mode == HISTORY)
+	if (r->html)
+		code = write_page(j, r, o);
+	else if (r->mode == HISTORY)
 		code = list(j, r);
 	else if (r->mode == EVENTS)
 		code = show_events(j, r, o);
@@ -191,7 +271,7 @@ int main(int argc, char **argv)
 	struct options o;
 	struct diag d;
 	struct request r = {.style = show_style_of(STDOUT_FILENO, clock_now())};
-	options_open(&o, "evt-status", usage, "d:", own_options, argc, argv);
+	options_open(&o, "evt-status", usage, "d:l:", own_options, argc, argv);
 	options_add(&o, filter_options);
 	take_options(&o, &r);
 	judge_request(&o, &r, argc - optind);

@@ -337,12 +337,12 @@ bool conf_is_field_value(struct slice text)
 
 /* ---- secrets ---- */
 
-static int open_secret(struct conf *c, const char *path)
+static int open_secret(const char *dir_path, const char *path)
 {
 	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
 	if (path[0] == '/')
 		return open(path, O_RDONLY | O_CLOEXEC);
-	int dir = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int dir = open(dir_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int fd = dir < 0 ? -1 : openat(dir, path, O_RDONLY | O_CLOEXEC);
 	if (dir >= 0)
 		close(dir);
@@ -378,46 +378,51 @@ static int split_lines(struct secrets *s)
 	return 0;
 }
 
-static int read_secret(struct conf_object *o, const char *key, int fd, const char *path, struct secrets *s)
+static int read_secret(int fd, const char *path, struct secrets *s, struct diag *d)
 {
 	struct stat st;
 	if (fstat(fd, &st) < 0)
-		return conf_fail(o, key, "%s: %s", path, strerror(errno));
+		return diag_errno(d, DIAG_CONFIG, errno, "%s", path);
 	if (!S_ISREG(st.st_mode))
-		return conf_fail(o, key, "%s: not a regular file", path);
+		return diag_fail(d, DIAG_CONFIG, "%s: not a regular file", path);
 	if (st.st_mode & S_IRWXO)
-		return conf_fail(o, key, "%s: others can reach it (mode %03o): chmod 600 it", path,
+		return diag_fail(d, DIAG_CONFIG, "%s: others can reach it (mode %03o): chmod 600 it", path,
 				 (unsigned)(st.st_mode & 0777));
 	if (st.st_size > SECRETS_LIMIT)
-		return conf_fail(o, key, "%s: larger than %d bytes", path, SECRETS_LIMIT);
+		return diag_fail(d, DIAG_CONFIG, "%s: larger than %d bytes", path, SECRETS_LIMIT);
 	s->storage = malloc(SECRETS_LIMIT + 1);
 	if (!s->storage)
-		return conf_fail(o, key, "out of memory");
+		return diag_fail(d, DIAG_CONFIG, "out of memory");
 	ssize_t got;
 	while ((got = read(fd, s->storage + s->storage_len, SECRETS_LIMIT - s->storage_len)) > 0)
 		s->storage_len += (size_t)got;
 	if (got < 0)
-		return conf_fail(o, key, "%s: %s", path, strerror(errno));
+		return diag_errno(d, DIAG_CONFIG, errno, "%s", path);
 	if (split_lines(s) < 0)
-		return conf_fail(o, key, "out of memory");
+		return diag_fail(d, DIAG_CONFIG, "out of memory");
 	if (s->count == 0)
-		return conf_fail(o, key, "%s: holds no secret", path);
+		return diag_fail(d, DIAG_CONFIG, "%s: holds no secret", path);
 	return 0;
+}
+
+int secrets_read(struct secrets *s, const char *dir_path, const char *path, struct diag *d)
+{
+	*s = (struct secrets){0};
+	int fd = open_secret(dir_path, path);
+	if (fd < 0)
+		return diag_errno(d, DIAG_CONFIG, errno, "%s", path);
+	int result = read_secret(fd, path, s, d);
+	close(fd);
+	return result;
 }
 
 void conf_secrets(struct conf_object *o, const char *key, enum conf_need need, struct secrets *s)
 {
+	struct diag d;
 	*s = (struct secrets){0};
 	char *path = conf_string(o, key, need, NULL);
-	if (!path)
-		return;
-	int fd = open_secret(o->conf, path);
-	if (fd < 0) {
-		conf_fail(o, key, "%s: %s", path, strerror(errno));
-	} else {
-		read_secret(o, key, fd, path, s);
-		close(fd);
-	}
+	if (path && secrets_read(s, o->conf->dir, path, &d) < 0)
+		conf_fail(o, key, "%s", d.text);
 	free(path);
 }
 

@@ -91,6 +91,8 @@ struct secrets {
 /* Reads the file named by `key` (relative to the folder, then to $CREDENTIALS_DIRECTORY). Refused if others have any
  * permission on it (mode & 007), if it is empty or missing. Never quotes its content. */
 void conf_secrets(struct conf_object *o, const char *key, enum conf_need need, struct secrets *s);
+/* The same of a file that is named elsewhere than in a configuration. 0, or -1 with DIAG_CONFIG; secrets_free in either case. */
+int secrets_read(struct secrets *s, const char *folder, const char *path, struct diag *d);
 void secrets_free(struct secrets *s); /* and wipes them */
 
 #endif

@@ -156,31 +156,37 @@ static bool text_attempt(const struct journal_attempt *attempt, void *context)
 }
 
 /* One of the commands that send a delivery again, told what this one was told. */
-static void add_program(struct walk *w, struct buf *b, const char *name)
+static void add_program(struct buf *b, const char *name, const char *config_option, const char *journal_option)
 {
 	buf_add_text(b, name);
-	if (w->detail->config_option) {
+	if (config_option) {
 		buf_add_text(b, " -c ");
-		show_add_shell(b, slice_of(w->detail->config_option));
+		show_add_shell(b, slice_of(config_option));
 	}
-	if (w->detail->journal_option) {
+	if (journal_option) {
 		buf_add_text(b, " -j ");
-		show_add_shell(b, slice_of(w->detail->journal_option));
+		show_add_shell(b, slice_of(journal_option));
 	}
 }
 
-/* The pipeline that sends this delivery again, or nothing when none will. */
-static void add_command(struct walk *w, struct buf *b, const struct journal_row *row)
+bool detail_add_retry(struct buf *b, const struct journal_row *row, const char *config_option,
+		      const char *journal_option)
 {
 	if (row->status == JOURNAL_PROCESSING || !row->stored || !row->destination.ptr)
-		return;
-	add_program(w, b, "evt-retry");
+		return false;
+	add_program(b, "evt-retry", config_option, journal_option);
 	buf_add_text(b, " -d ");
 	show_add_shell(b, row->destination);
 	buf_add_text(b, row->id.len && row->id.ptr[0] == '-' ? " -- " : " ");
 	show_add_shell(b, row->id);
-	add_program(w, b, " | evt-transform");
-	add_program(w, b, " | evt-deliver");
+	add_program(b, " | evt-transform", config_option, journal_option);
+	add_program(b, " | evt-deliver", config_option, journal_option);
+	return true;
+}
+
+static void add_command(struct walk *w, struct buf *b, const struct journal_row *row)
+{
+	detail_add_retry(b, row, w->detail->config_option, w->detail->journal_option);
 }
 
 static void text_again(struct walk *w, const struct journal_row *row)

@@ -389,6 +389,7 @@ const char *http_reason(int status)
 	} reasons[] = {{200, "OK"},
 		       {202, "Accepted"},
 		       {204, "No Content"},
+		       {303, "See Other"},
 		       {400, "Bad Request"},
 		       {401, "Unauthorized"},
 		       {403, "Forbidden"},
@@ -398,7 +399,9 @@ const char *http_reason(int status)
 		       {413, "Content Too Large"},
 		       {415, "Unsupported Media Type"},
 		       {417, "Expectation Failed"},
+		       {421, "Misdirected Request"},
 		       {431, "Request Header Fields Too Large"},
+		       {500, "Internal Server Error"},
 		       {503, "Service Unavailable"},
 		       {505, "HTTP Version Not Supported"}};
 	for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)

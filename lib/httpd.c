@@ -1,214 +1,295 @@
 /* SPDX-License-Identifier: MIT */
 #include "httpd.h"
 
-#include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "http.h"
 
 enum {
-	TIMEOUT_S = 30,           /* of a connection on which nothing moves */
-	CONNECTIONS_MOST = 1024,  /* each costs HEADERS_MOST, and a body while one is under way */
-	DESCRIPTORS_KEPT = 64,    /* for the journal and the rest of the process */
-	HEADERS_MOST = 16 * 1024, /* libmicrohttpd's memory for a connection; more: 431 */
+	CLIENTS = 64,          /* at once; more wait in the listener's queue */
+	HEAD_MS = 10 * 1000,   /* from the first byte of a request to the end of its head */
+	IDLE_MS = 60 * 1000,   /* between two requests */
+	ANSWER_MS = 30 * 1000, /* for the client to read some more */
+	LINGER_MS = 1000,      /* for the client to read why it was refused */
+	STOP_MS = 5000,
+	WAIT_MOST_MS = 1000,
+	READ = 4096,
 };
 
-/* As strict as the library can be about what RFC 9112 forbids. */
-#if MHD_VERSION >= 0x00097701
-#define STRICT MHD_OPTION_CLIENT_DISCIPLINE_LVL, 3
-#else
-#define STRICT MHD_OPTION_STRICT_FOR_CLIENT, 1
-#endif
+enum phase { PHASE_REQUEST, PHASE_ANSWER, PHASE_LINGER, PHASE_OVER };
 
-/* ---- headers ---- */
-
-struct search {
-	const char *name;
-	struct slice *value;
-	int found;
+struct client {
+	int fd;
+	enum phase phase;
+	struct buf in, out;
+	size_t seen, sent;
+	int64_t deadline; /* monotonic */
+	bool last;        /* the connection ends with the answer */
 };
 
-static enum MHD_Result compare_header(void *context, enum MHD_ValueKind kind, const char *name, size_t name_len,
-				      const char *value, size_t value_len)
-{
-	struct search *search = context;
-	(void)kind;
-	if (strncasecmp(name, search->name, name_len) == 0 && search->name[name_len] == '\0' && search->found++ == 0)
-		*search->value = (struct slice){value ? value : "", value_len};
-	return MHD_YES;
-}
-
-int httpd_header(void *connection, const char *name, struct slice *value)
-{
-	struct search search = {name, value, 0};
-	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, compare_header, &search);
-	return search.found;
-}
-
-/* ---- framing ---- */
-
-struct framing {
-	int lengths, codings, hosts;
-	struct slice length, coding;
-	bool bad_name;
+struct loop {
+	const struct httpd *httpd;
+	struct client clients[CLIENTS];
+	size_t count;
+	int64_t now; /* monotonic */
 };
 
-static bool is_token(const char *text, size_t len)
+/* ---- answers ---- */
+
+static void add_date(struct buf *b)
 {
-	for (size_t i = 0; i < len; i++)
-		if (!isalnum((unsigned char)text[i]) && (!strchr("!#$%&'*+-.^_`|~", text[i]) || text[i] == '\0'))
-			return false;
-	return len > 0;
+	char text[64];
+	time_t seconds = (time_t)(clock_now() / 1000);
+	struct tm tm;
+	gmtime_r(&seconds, &tm);
+	strftime(text, sizeof text, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm); /* the locale of times is C */
+	buf_add_text(b, text);
 }
 
-static bool is_digits(struct slice text)
+static void send_answer(struct loop *l, struct client *c, const struct httpd_answer *answer, bool head_only)
 {
-	for (size_t i = 0; i < text.len; i++)
-		if (text.ptr[i] < '0' || text.ptr[i] > '9')
-			return false;
-	return text.len > 0 && text.len < 19;
+	buf_printf(&c->out, "HTTP/1.1 %d %s\r\n", answer->status, http_reason(answer->status));
+	add_date(&c->out);
+	buf_add_slice(&c->out, buf_slice(&answer->fields));
+	buf_printf(&c->out, "Content-Length: %zu\r\n%s\r\n", answer->body.len, c->last ? "Connection: close\r\n" : "");
+	if (!head_only)
+		buf_add_slice(&c->out, buf_slice(&answer->body));
+	bool whole = buf_ok(&c->out) && buf_ok(&answer->fields) && buf_ok(&answer->body);
+	c->phase = whole ? PHASE_ANSWER : PHASE_OVER;
+	c->deadline = l->now + ANSWER_MS;
 }
 
-static bool is_name(const char *name, size_t len, struct slice expected)
+static void refuse(struct loop *l, struct client *c, int status, const char *why)
 {
-	return len == expected.len && strncasecmp(name, expected.ptr, len) == 0;
+	struct httpd_answer answer = {.status = status};
+	c->last = true;
+	buf_add_text(&answer.fields, "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n");
+	if (status == 405)
+		buf_add_text(&answer.fields, "Allow: GET, HEAD\r\n");
+	buf_printf(&answer.body, "%s\n", why);
+	send_answer(l, c, &answer, false);
+	buf_free(&answer.fields);
+	buf_free(&answer.body);
 }
 
-static enum MHD_Result note_framing(void *context, enum MHD_ValueKind kind, const char *name, size_t name_len,
-				    const char *value, size_t value_len)
+static void answer(struct loop *l, struct client *c, const struct http_head *head)
 {
-	struct framing *f = context;
-	struct slice text = {value ? value : "", value_len};
-	(void)kind;
-	if (is_name(name, name_len, SLICE("Content-Length"))) {
-		f->lengths++;
-		f->length = text;
-	} else if (is_name(name, name_len, SLICE("Transfer-Encoding"))) {
-		f->codings++;
-		f->coding = text;
-	} else if (is_name(name, name_len, SLICE("Host"))) {
-		f->hosts++;
-	} else if (!is_token(name, name_len)) {
-		f->bad_name = true; /* "Content-Length : 5" is another header to the library, and a length to others */
+	struct httpd_answer answer = {.status = 200};
+	bool head_only = slice_is(head->request.method, "HEAD");
+	if (!head_only && !slice_is(head->request.method, "GET")) {
+		refuse(l, c, 405, "only GET and HEAD: nothing can be changed here");
+	} else if (head->length || head->chunked) {
+		refuse(l, c, 413, "a request to look at something has no body");
+	} else {
+		c->last = head->close;
+		l->httpd->answer(&head->request, &answer, l->httpd->context);
+		send_answer(l, c, &answer, head_only);
 	}
-	return MHD_YES;
+	buf_free(&answer.fields);
+	buf_free(&answer.body);
 }
 
-const char *httpd_misframed(struct MHD_Connection *connection, size_t *length)
+/* ---- one client ---- */
+
+/* Takes the next request out of what has come, if it is whole. */
+static void take_request(struct loop *l, struct client *c)
 {
-	struct framing f = {0};
-	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, note_framing, &f);
-	*length = f.lengths && is_digits(f.length) ? strtoull(f.length.ptr, NULL, 10) : 0;
-	if (f.bad_name)
-		return "a header whose name is none";
-	if (f.hosts > 1)
-		return "more than one Host";
-	if (f.lengths + f.codings > 1)
-		return "the length of the body is told twice";
-	if (f.lengths && !is_digits(f.length))
-		return "Content-Length: expected digits";
-	if (f.codings && !is_name(f.coding.ptr, f.coding.len, SLICE("chunked")))
-		return "Transfer-Encoding: expected chunked";
-	return NULL;
+	struct http_head head;
+	struct http_refusal refusal;
+	size_t len = http_head_end(buf_slice(&c->in), c->seen);
+	c->seen = c->in.len;
+	if (!len && c->in.len < HTTP_HEAD_LIMIT)
+		return;
+	if (!len || len > HTTP_HEAD_LIMIT)
+		refuse(l, c, 431, "the head of the request is too large");
+	else if (http_head_read(&head, (struct slice){c->in.data, len}, &refusal) < 0)
+		refuse(l, c, refusal.status, refusal.why);
+	else
+		answer(l, c, &head);
+	buf_drop_front(&c->in, len);
+	c->seen = 0;
 }
 
-/* ---- the daemon ---- */
-
-static void on_connection(void *context, struct MHD_Connection *connection, void **state,
-			  enum MHD_ConnectionNotificationCode code)
+static void after_answer(struct loop *l, struct client *c)
 {
-	struct httpd *h = context;
-	(void)connection;
-	(void)state;
-	h->connections += code == MHD_CONNECTION_NOTIFY_STARTED ? 1U : -1U;
+	buf_free(&c->out); /* a page can be large, and the next is far off */
+	c->sent = 0;
+	if (c->last) {
+		shutdown(c->fd, SHUT_WR);
+		c->phase = PHASE_LINGER;
+		c->deadline = l->now + LINGER_MS;
+		return;
+	}
+	c->phase = PHASE_REQUEST;
+	c->deadline = l->now + (c->in.len ? HEAD_MS : IDLE_MS);
+	if (c->in.len)
+		take_request(l, c);
 }
 
-/* Paths and queries are handed on as they came. */
-static size_t leave_escapes(void *context, struct MHD_Connection *connection, char *text)
+static void write_some(struct loop *l, struct client *c)
 {
-	(void)context;
-	(void)connection;
-	return strlen(text);
+	while (c->phase == PHASE_ANSWER) {
+		ssize_t sent = send(c->fd, c->out.data + c->sent, c->out.len - c->sent, MSG_NOSIGNAL);
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0) {
+			if (errno != EAGAIN && errno != EWOULDBLOCK)
+				c->phase = PHASE_OVER;
+			return;
+		}
+		c->sent += (size_t)sent;
+		c->deadline = l->now + ANSWER_MS;
+		if (c->sent == c->out.len)
+			after_answer(l, c);
+	}
 }
 
-static void on_message(void *context, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
-static void on_message(void *context, const char *format, va_list args)
+static void read_some(struct loop *l, struct client *c)
 {
-	char text[512];
-	(void)context;
-	vsnprintf(text, sizeof text, format, args);
-	text[strcspn(text, "\n")] = '\0';
-	diag_debug("%s", text);
+	static char nowhere[READ];
+	bool kept = c->phase == PHASE_REQUEST;
+	char *to = kept ? buf_reserve(&c->in, READ) : nowhere;
+	ssize_t got = to ? recv(c->fd, to, READ, 0) : 0;
+	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return;
+	if (got <= 0) {
+		c->phase = PHASE_OVER;
+		return;
+	}
+	if (!kept)
+		return;
+	if (c->in.len == 0)
+		c->deadline = l->now + HEAD_MS;
+	c->in.len += (size_t)got;
+	take_request(l, c);
+	write_some(l, c);
 }
 
-static unsigned connection_limit(void)
+static void expire(struct loop *l, struct client *c)
 {
-	struct rlimit limit;
-	unsigned most = CONNECTIONS_MOST;
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < most + DESCRIPTORS_KEPT)
-		most = limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? (unsigned)limit.rlim_cur - DESCRIPTORS_KEPT
-							     : DESCRIPTORS_KEPT;
-	return most;
+	if (c->phase == PHASE_REQUEST && c->in.len) {
+		refuse(l, c, 408, "the request did not come to its end in time");
+		write_some(l, c);
+	} else {
+		c->phase = PHASE_OVER;
+	}
 }
 
-static struct MHD_Daemon *start(struct httpd *h)
+/* ---- all of them ---- */
+
+static void enter(struct loop *l, int fd)
 {
-	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-			 (h->listener < 0 ? (unsigned)MHD_USE_NO_LISTEN_SOCKET : 0);
-	return MHD_start_daemon(
-	    flags, 0, NULL, NULL, h->on_request, h->context, MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL,
-	    MHD_OPTION_NOTIFY_COMPLETED, h->on_end, h->context, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
-	    MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
-	    MHD_OPTION_CONNECTION_LIMIT, connection_limit(), MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MOST,
-	    STRICT, h->listener < 0 ? MHD_OPTION_END : MHD_OPTION_LISTEN_SOCKET, h->listener, MHD_OPTION_END);
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	l->clients[l->count++] = (struct client){.fd = fd, .deadline = l->now + HEAD_MS};
 }
 
-static int take_connection(struct httpd *h, struct diag *d)
+static void leave(struct loop *l, size_t place)
 {
-	struct sockaddr_storage peer = {0};
-	socklen_t len = sizeof peer;
-	if (getpeername(h->connection, (struct sockaddr *)&peer, &len) < 0)
-		return diag_errno(d, DIAG_IO, errno, "the client's socket");
-	if (MHD_add_connection(h->daemon, h->connection, (struct sockaddr *)&peer, len) == MHD_YES)
-		return 0;
-	return diag_fail(d, DIAG_UNAVAILABLE, "cannot serve the client's socket");
+	struct client *c = &l->clients[place];
+	close(c->fd);
+	buf_free(&c->in);
+	buf_free(&c->out);
+	*c = l->clients[--l->count];
 }
 
-int httpd_open(struct httpd *h, struct diag *d)
+/* One between two requests goes for one who wants to make one. */
+static bool make_room(struct loop *l)
 {
-	h->connections = 0;
-	h->daemon = start(h);
-	if (!h->daemon)
-		return diag_fail(d, DIAG_UNAVAILABLE, "cannot start the HTTP server");
-	return h->listener < 0 ? take_connection(h, d) : 0;
+	for (size_t i = 0; i < l->count; i++)
+		if (l->clients[i].phase == PHASE_LINGER ||
+		    (l->clients[i].phase == PHASE_REQUEST && !l->clients[i].in.len)) {
+			leave(l, i);
+			return true;
+		}
+	return false;
 }
 
-void httpd_close(struct httpd *h)
+static void take_in(struct loop *l)
 {
-	if (h->daemon)
-		MHD_stop_daemon(h->daemon);
-	h->daemon = NULL;
+	if (l->count == CLIENTS && !make_room(l))
+		return;
+	int fd = accept4(l->httpd->listener, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0)
+		enter(l, fd);
 }
 
-bool httpd_wait(struct httpd *h, bool busy, int other, bool *other_ready)
+static bool is_full(const struct loop *l)
 {
-	MHD_UNSIGNED_LONG_LONG due;
-	int64_t wait = HTTPD_WAIT_MOST_MS;
-	if (MHD_get_timeout(h->daemon, &due) == MHD_YES && due < (MHD_UNSIGNED_LONG_LONG)wait)
-		wait = (int64_t)due;
-	if (busy)
-		wait = 0;
-	struct timespec time = {wait / 1000, wait % 1000 * 1000000};
-	struct pollfd fds[2] = {
-	    {.fd = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, .events = POLLIN},
-	    {.fd = other, .events = POLLIN}};
+	for (size_t i = 0; i < l->count; i++)
+		if (l->clients[i].phase == PHASE_LINGER ||
+		    (l->clients[i].phase == PHASE_REQUEST && !l->clients[i].in.len))
+			return false;
+	return l->count == CLIENTS;
+}
+
+/* Waits for sockets or a signal. fds[i] is that of clients[i], the last one the listener's. */
+static int wait_for_work(struct loop *l, struct pollfd *fds, bool listening)
+{
+	const struct timespec wait = {WAIT_MOST_MS / 1000, WAIT_MOST_MS % 1000 * 1000000};
 	sigset_t none;
 	sigemptyset(&none);
-	int ready = ppoll(fds, 2, &time, &none);
-	*other_ready = ready > 0 && fds[1].revents;
-	return ready == 0 && wait > 0;
+	for (size_t i = 0; i < l->count; i++)
+		fds[i] = (struct pollfd){.fd = l->clients[i].fd,
+					 .events = l->clients[i].phase == PHASE_ANSWER ? POLLOUT : POLLIN};
+	fds[l->count] = (struct pollfd){.fd = listening && !is_full(l) ? l->httpd->listener : -1, .events = POLLIN};
+	int ready = ppoll(fds, l->count + 1, &wait, &none);
+	l->now = clock_monotonic();
+	return ready;
+}
+
+static void turn(struct loop *l, bool listening)
+{
+	struct pollfd fds[CLIENTS + 1];
+	bool ready = wait_for_work(l, fds, listening) > 0, comes = ready && fds[l->count].revents;
+	for (size_t i = l->count; i-- > 0;) {
+		struct client *c = &l->clients[i];
+		if (ready && fds[i].revents && c->phase == PHASE_ANSWER)
+			write_some(l, c);
+		else if (ready && fds[i].revents)
+			read_some(l, c);
+		else if (l->now >= c->deadline)
+			expire(l, c);
+		if (c->phase == PHASE_OVER)
+			leave(l, i);
+	}
+	if (comes)
+		take_in(l);
+}
+
+static bool is_answering(const struct loop *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (l->clients[i].phase == PHASE_ANSWER || l->clients[i].in.len)
+			return true;
+	return false;
+}
+
+int httpd_run(const struct httpd *h, struct diag *d)
+{
+	struct loop *l = calloc(1, sizeof *l);
+	if (!l)
+		return diag_fail(d, DIAG_UNAVAILABLE, "out of memory");
+	l->httpd = h;
+	l->now = clock_monotonic();
+	if (h->listener < 0)
+		enter(l, h->connection);
+	else
+		fcntl(h->listener, F_SETFL, fcntl(h->listener, F_GETFL) | O_NONBLOCK);
+	while (!*h->stop && (h->listener >= 0 || l->count))
+		turn(l, h->listener >= 0);
+	for (int64_t until = l->now + STOP_MS; is_answering(l) && l->now < until;)
+		turn(l, false);
+	while (l->count)
+		leave(l, 0);
+	if (h->listener >= 0)
+		close(h->listener);
+	free(l);
+	return 0;
 }

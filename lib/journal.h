@@ -335,6 +335,14 @@ struct journal_hours {
 int journal_hours(struct journal *j, const struct journal_filter *filter, int64_t now, struct journal_hours *hours,
 		  struct diag *d);
 
+/* Deliveries by the whole hour (UTC) in which they were received, and by status; the oldest hour first, none without any. */
+struct journal_hour {
+	int64_t from_at;
+	int64_t by_status[JOURNAL_STATUSES];
+};
+int journal_histogram(struct journal *j, const struct journal_filter *filter,
+		      bool (*each)(const struct journal_hour *hour, void *context), void *context, struct diag *d);
+
 struct journal_source {
 	struct slice name;
 	int64_t last_at; /* received */

@@ -88,6 +88,27 @@ int journal_hours(struct journal *j, const struct journal_filter *filter, int64_
 	return finish(j, q, &sql, d);
 }
 
+int journal_histogram(struct journal *j, const struct journal_filter *filter,
+		      bool (*each)(const struct journal_hour *hour, void *context), void *context, struct diag *d)
+{
+	struct buf sql = BUF_INIT;
+	struct db_query *q = over_rows(
+	    j, filter, "SELECT received_at / 3600000, status, count(*) FROM r GROUP BY 1, 2 ORDER BY 1", &sql);
+	struct journal_hour hour = {.from_at = -1};
+	bool more = true;
+	while (more && db_row(q)) {
+		int64_t from_at = db_int(q, 0) * CLOCK_HOUR;
+		if (from_at != hour.from_at) {
+			more = hour.from_at < 0 || each(&hour, context);
+			hour = (struct journal_hour){.from_at = from_at};
+		}
+		hour.by_status[db_int(q, 1)] = db_int(q, 2);
+	}
+	if (more && hour.from_at >= 0)
+		each(&hour, context);
+	return finish(j, q, &sql, d);
+}
+
 int journal_sources(struct journal *j, const struct journal_filter *filter,
 		    bool (*each)(const struct journal_source *source, void *context), void *context, struct diag *d)
 {

@@ -119,6 +119,18 @@ pipeline_is() {
 	[ "$(query 'select count(*) from history')" = 0 ]
 }
 
+@test "recipe: the same as a page" {
+	start_receiver
+	send
+	local text
+	text=$(recipe page | sed 's/127\.0\.0\.1:8081/127.0.0.1:0/')
+	TMPDIR=$BATS_TEST_TMPDIR bash -euo pipefail -c "$text"$'\n''echo $! >"$TMPDIR/page.pid"' 2>"$BATS_TEST_TMPDIR/page.err" 3>&-
+	BACKGROUND+=("$(<"$BATS_TEST_TMPDIR/page.pid")")
+	wait_until grep -q 'listening on' "$BATS_TEST_TMPDIR/page.err"
+	curl -sSf "http://$(sed -n 's/^evt-status: listening on //p' "$BATS_TEST_TMPDIR/page.err")/" | grep customer.created >"$BATS_TEST_TMPDIR/row"
+	grep -q customer.created "$BATS_TEST_TMPDIR/evt-today.html"
+}
+
 @test "the README names every source file" {
 	local file missing=
 	for file in "$EVT_ROOT"/lib/*.c "$EVT_ROOT"/cmd/*.c; do

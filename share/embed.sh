@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Writes the migrations given as files as C string literals, in the order given, for lib/journal.c.
+# embed.sh NAME FILE...: writes the files, in the order given, as C: an array NAME of string literals.
 set -eu
-echo 'static const char *const migrations[] = {'
+echo "static const char *const $1[] = {"
+shift
 for file in "$@"; do
 	sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/\t"/' -e 's/$/\\n"/' "$file"
 	echo '	,'
