@@ -106,7 +106,7 @@ static int take_records(struct receive *r, const struct source *source, struct j
 static int receive(struct receive *r, const struct sources *sources, struct diag *d)
 {
 	if (r->mode == MODE_CGI)
-		return cgi_run(sources, r->journal, STDIN_FILENO, STDOUT_FILENO, d);
+		return cgi_run(sources, &r->reception, r->journal, STDIN_FILENO, STDOUT_FILENO, d);
 	if (r->mode != MODE_RECORDS)
 		r->stop = stop_hold();
 	if (outlet_wanted(r->socket) && outlet_start(&r->outlet, r->journal, r->config, r->socket, d) < 0)

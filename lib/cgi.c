@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "intake.h"
+#include "refusals.h"
 
 enum { VARIABLES = 200 };
 
@@ -80,6 +81,19 @@ static void journal_rows(struct intake *in, const char *path)
 	journal_close(j);
 }
 
+static void count_refusal(const struct intake *in, const struct request *r, const struct reception *reception,
+			  const char *path)
+{
+	struct diag d;
+	struct refusals refusals = {.proxies = &reception->proxies};
+	struct journal *j = in->status == 503 ? NULL : journal_open(path, JOURNAL_EXISTING, &d);
+	refusals_note(&refusals, r, in, clock_now());
+	if (j && refusals_write(&refusals, j, clock_now(), &d) < 0)
+		diag_debug("the refusal is not counted: %s", d.text);
+	refusals_free(&refusals);
+	journal_close(j);
+}
+
 static void add_answer(const struct intake *in, struct buf *text)
 {
 	struct buf body = BUF_INIT;
@@ -106,7 +120,8 @@ static int write_all(int fd, struct slice text, struct diag *d)
 	return 0;
 }
 
-int cgi_run(const struct sources *sources, const char *journal, int in_fd, int out_fd, struct diag *d)
+int cgi_run(const struct sources *sources, const struct reception *reception, const char *journal, int in_fd,
+	    int out_fd, struct diag *d)
 {
 	struct intake in = INTAKE_INIT;
 	struct buf body = BUF_INIT, text = BUF_INIT;
@@ -125,6 +140,8 @@ int cgi_run(const struct sources *sources, const char *journal, int in_fd, int o
 		intake_body(&in, s, &r, clock_now());
 	if (in.status == 0 && in.count)
 		journal_rows(&in, journal);
+	if (in.status)
+		count_refusal(&in, &r, reception, journal);
 	add_answer(&in, &text);
 	int result = buf_ok(&text) ? write_all(out_fd, buf_slice(&text), d) : diag_fail(d, DIAG_IO, "out of memory");
 	buf_free(&text);

@@ -197,7 +197,7 @@ static void answer(struct connection_hall *hall, struct connection *c)
 	struct exchange *x = c->x;
 	c->close |= x->head.close || x->in.status;
 	if (x->in.status)
-		hall->refused(hall->context, x->source, &x->head.request, &x->in);
+		hall->refused(hall->context, &x->head.request, &x->in);
 	add_answer(hall, c);
 	if (c->phase != CONNECTION_OVER)
 		send_answer(hall, c);

@@ -39,7 +39,7 @@ struct connection_hall {
 	int64_t date_of;
 	struct buf body; /* of the answer being made */
 	/* Called with every refusal; `r` has no headers when they could not be read. */
-	void (*refused)(void *context, const struct source *s, const struct request *r, const struct intake *in);
+	void (*refused)(void *context, const struct request *r, const struct intake *in);
 	void *context;
 };
 

@@ -69,6 +69,7 @@ void intake_clear(struct intake *in)
 	if (in->parser.text.cap > KEPT_SCRATCH || in->parser.json.cap > KEPT_NODES)
 		event_parser_free(&in->parser);
 	in->reply_status = 0;
+	in->source = NULL;
 	in->status = 0;
 	in->field = in->field_value = NULL;
 	in->rows = NULL;
@@ -144,6 +145,7 @@ const struct source *intake_open(struct intake *in, const struct sources *all, c
 	/* Names hold no character that a path would have to encode: what is not the name as it stands is another path. */
 	if (r->path.len > 1 && r->path.ptr[0] == '/')
 		s = sources_find(all, (struct slice){r->path.ptr + 1, r->path.len - 1});
+	in->source = s;
 	if (!s) {
 		intake_refuse(in, 404, "no such source: events are posted to /NAME, the name of a source");
 		return NULL;

@@ -16,6 +16,7 @@ enum { INTAKE_EVENTS = 4096 }; /* of one request: more would hold a transaction 
 struct intake {
 	int status;                      /* 0: take the rows; else the HTTP status of the refusal */
 	struct diag why;                 /* of a refusal, for the sender */
+	const struct source *source;     /* whose it is, also of a refusal; NULL: of none */
 	const char *cause;               /* of a refusal, a word of INTAKE_CAUSES */
 	const char *field, *field_value; /* a header that belongs to the refusal (Allow, WWW-Authenticate), or NULL */
 	struct journal_accept

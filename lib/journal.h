@@ -72,6 +72,24 @@ struct journal_accept {
 /* An answer of JOURNAL_ACCEPTED is due at once. Two equal rows in one call: the second is the duplicate. */
 int journal_accept(struct journal *j, struct journal_accept *rows, size_t count, int64_t now, struct diag *d);
 
+/* ---- refuse: what was turned away, counted by source, hour and cause for 30 days ---- */
+
+struct journal_refusal {
+	struct slice source; /* empty: of no source that there is */
+	struct slice cause;  /* a word of INTAKE_CAUSES */
+	int64_t count, last_at;
+	int status;          /* of the last one, as what follows: */
+	struct slice peer;   /* the sender's address, or empty */
+	struct slice why;    /* what it was told */
+	struct slice sample; /* method, path and headers, a line each, without what could be a secret */
+};
+int journal_refuse(struct journal *j, const struct journal_refusal *rows, size_t count, int64_t now, struct diag *d);
+
+/* Reading: of the hours since then, a row for each source and cause, the most frequent first. Slices live until the callback
+ * returns; it returns false to stop. Needs no transaction. */
+int journal_refusals(struct journal *j, int64_t since,
+		     bool (*each)(const struct journal_refusal *refusal, void *context), void *context, struct diag *d);
+
 /* ---- adopt: a line that names a delivery the journal does not know ---- */
 
 /* Accepts the event if it is unknown, adds the delivery for event->destination if that is unknown, and claims it

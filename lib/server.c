@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "connection.h"
+#include "refusals.h"
 
 enum {
 	DESCRIPTORS_KEPT = 64, /* for the journal and the rest of the process */
@@ -30,6 +31,7 @@ enum {
 struct loop {
 	const struct server *server;
 	struct connection_hall hall;
+	struct refusals refusals;
 	int epoll;
 	int spare; /* a descriptor to give up when there are no more, so that somebody can be told: the last who was turned away */
 	struct connection **all;
@@ -37,12 +39,32 @@ struct loop {
 	struct connection *waiting, **last; /* for the commit, in the order they came */
 	struct journal_accept *rows;        /* of one transaction */
 	size_t row_cap;
-	int64_t swept_at, empty_at;
+	int64_t swept_at, empty_at, written_at;
 	uint32_t seed;
 	uint16_t buckets[BUCKETS]; /* connections by origin */
 	bool trouble;              /* the last commit failed, and somebody has been told */
 	bool deaf;                 /* the listener is not waited for: nobody more can be taken in */
 };
+
+/* ---- refusals ---- */
+
+static void note_refusal(void *context, const struct request *r, const struct intake *in)
+{
+	struct loop *l = context;
+	refusals_note(&l->refusals, r, in, l->hall.wall);
+	diag_debug("%s: %s: %d: %s", r->peer, in->source ? in->source->name : "no source", in->status, in->why.text);
+}
+
+/* They can wait: while the journal is not to be had, or busy, they stay in memory. */
+static void write_refusals(struct loop *l)
+{
+	struct diag d;
+	if (l->trouble)
+		return;
+	journal_patience(l->server->journal, LOCK_AGAIN_MS);
+	if (refusals_write(&l->refusals, l->server->journal, l->hall.wall, &d) < 0)
+		diag_debug("refusals are not written: %s", d.text);
+}
 
 /* ---- connections ---- */
 
@@ -114,6 +136,10 @@ static void turn_away(struct loop *l, int fd, const char *why)
 {
 	static char nowhere[16 * 1024];
 	struct buf answer = BUF_INIT;
+	struct intake in = INTAKE_INIT;
+	struct request nobody = {.method = SLICE(""), .peer = ""};
+	intake_refuse(&in, 503, "%s", why);
+	note_refusal(l, &nobody, &in);
 	connection_turn_away(&answer, why);
 	while (recv(fd, nowhere, sizeof nowhere, 0) > 0)
 		continue;
@@ -364,6 +390,10 @@ static void turn(struct loop *l)
 		sweep(l);
 	if (l->waiting)
 		commit(l);
+	if (l->refusals.count && l->hall.now - l->written_at >= WAIT_MOST_MS) {
+		l->written_at = l->hall.now;
+		write_refusals(l);
+	}
 }
 
 static bool is_wanted(const struct loop *l)
@@ -453,23 +483,19 @@ static int begin(struct loop *l, struct diag *d)
 	return 0;
 }
 
-static void note_refusal(void *context, const struct source *s, const struct request *r, const struct intake *in)
-{
-	(void)context;
-	(void)r;
-	diag_debug("%s: %d: %s", s ? s->name : "no source", in->status, in->why.text);
-}
-
 int server_run(const struct server *server, struct diag *d)
 {
 	struct loop *l = calloc(1, sizeof *l);
 	if (!l)
 		return diag_fail(d, DIAG_UNAVAILABLE, "out of memory");
 	l->server = server;
+	l->refusals = (struct refusals){.proxies = &server->reception->proxies};
 	l->hall = (struct connection_hall){.sources = server->sources, .refused = note_refusal, .context = l};
 	int result = begin(l, d);
 	if (result == 0)
 		serve(l);
+	write_refusals(l);
+	refusals_free(&l->refusals);
 	while (l->count)
 		leave(l, l->all[l->count - 1]);
 	connection_hall_free(&l->hall);

@@ -291,3 +291,54 @@ needs() {
 	exec 7>&-
 	sender_is_served
 }
+
+refused_rows() { # N: for wait_until
+	[ "$(query 'select coalesce(sum(count), 0) from refusal')" = "$1" ]
+}
+
+@test "refusals are counted by source, hour and cause, without a payload or a secret, whatever is sent" {
+	write_secret s.secret 'mysecret'
+	write_source hub <<'END'
+{"verify": {"scheme": "github", "secret_file": "s.secret"}, "type": "const:t", "destinations": {"sales": ["*"]}}
+END
+	echo '{"trusted_proxies": ["127.0.0.0/8"]}' >"$EVT_CONFIG/receive.json"
+	start_receiver
+	local i
+	for i in {1..5}; do
+		run post hub '{"payload":"private"}' -H 'X-Hub-Signature-256: sha256=topsecret' -H 'Authorization: Bearer topsecret' \
+			-H 'Cookie: topsecret' -H 'X-My-Own-Key: topsecret' -H 'User-Agent: tester/1' -H 'X-Forwarded-For: 10.9.9.9, 192.0.2.7'
+		[ "$output" = 401 ]
+	done
+	for i in {1..20}; do
+		run post "nobody-$i?token=topsecret" '{"payload":"private"}'
+		[ "$output" = 404 ]
+	done
+	run post crm '{"id":'
+	[ "$output" = 400 ]
+	run raw 'POST /any HTTP/1.1\r\nHost: a\r\nX : topsecret\r\n\r\n'
+	[[ "$output" == 'HTTP/1.1 400 '* ]]
+	wait_until refused_rows 27
+	[ "$(query "select group_concat(source || ' ' || cause || ' ' || count, ', ') from refusal")" = \
+		' malformed 1,  source 20, crm not-json 1, hub signature 5' ]
+	[ "$(query "select peer || ' ' || status from refusal where source = 'hub'")" = '192.0.2.7 401' ]
+	query "select sample from refusal where source = 'hub'" >"$BATS_TEST_TMPDIR/sample"
+	[ "$(head -n 1 "$BATS_TEST_TMPDIR/sample")" = 'POST /hub' ]
+	grep -qx 'User-Agent: tester/1' "$BATS_TEST_TMPDIR/sample"
+	grep -qx 'Authorization: (left out)' "$BATS_TEST_TMPDIR/sample"
+	[[ "$(query "select why from refusal where source = 'crm'")" == 'not JSON:'* ]]
+	stop "$RECEIVE_PID"
+	run grep -l -a -e topsecret -e private -e mysecret "$EVT_JOURNAL" "$EVT_JOURNAL-wal"
+	[ "$status" -eq 1 ]
+}
+
+@test "a refusal over CGI, or on inetd's socket, is counted too" {
+	start_receiver
+	sender_is_served
+	stop "$RECEIVE_PID"
+	env GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=GET PATH_INFO=/any REMOTE_ADDR=192.0.2.8 evt-receive >/dev/null
+	[ "$(query 'select source || cause || peer from refusal')" = anymethod192.0.2.8 ]
+	needs socat
+	printf 'GET /crm HTTP/1.1\r\nHost: a\r\n\r\n' | socat - EXEC:evt-receive >"$BATS_TEST_TMPDIR/out"
+	grep -q '^HTTP/1.1 405 ' "$BATS_TEST_TMPDIR/out"
+	wait_until refused_rows 2
+}
