@@ -4,6 +4,7 @@
 #   make install    DESTDIR= PREFIX=        make check-asan  all tests under ASan and UBSan
 #   make demo       share/demo.sh           make lint        compilers, clang-tidy, shellcheck, mandoc, clang-format
 #   make bench      all of tests/bench      make fuzz        tests/fuzz, FUZZ_SECONDS each
+#   make controls   broken programs must fail the tests
 
 VERSION  = 0.1.0
 PREFIX  ?= /usr/local
@@ -37,7 +38,7 @@ MAN_PAGES  = $(sort $(wildcard man/*.[1-8]))
 
 all: $(BINARIES)
 
-.PHONY: all check check-unit check-cmd check-asan lint bench fuzz demo install clean test-programs
+.PHONY: all check check-unit check-cmd check-asan controls lint bench fuzz demo install clean test-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -89,6 +90,10 @@ check: test-programs
 
 check-asan:
 	$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS='-O1 -g -fno-sanitize-recover=all' check
+
+# Programs that break a promise must fail the tests of that promise.
+controls: test-programs
+	BUILD=$(BUILD) sh tests/controls.sh
 
 lint:
 	sh tests/lint.sh

@@ -202,17 +202,22 @@ static ssize_t read_now(int fd, void *bytes, size_t len, off_t at, int flags)
 static ssize_t do_read(int fd, void *bytes, size_t len, off_t at, int flags)
 {
 	char name[PATH_MAX];
-	switch (rule_count ? fate("read", name_of(fd, name)) : NOTHING) {
+	ssize_t result = -1;
+	switch (fate("read", name_of(fd, name))) {
 	case FAIL:
-		return -1;
+		break;
 	case KILL:
 		die();
-		return -1;
+		break;
 	case SHORT:
-		return read_now(fd, bytes, (len + 1) / 2, at, flags);
+		result = read_now(fd, bytes, (len + 1) / 2, at, flags);
+		break;
 	default:
-		return read_now(fd, bytes, len, at, flags);
+		result = read_now(fd, bytes, len, at, flags);
 	}
+	if (at < 0)
+		note("read", name, result, bytes, result > 0 ? (size_t)result : 0);
+	return result;
 }
 
 ssize_t read(int fd, void *bytes, size_t len)

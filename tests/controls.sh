@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Negative controls: programs that break a promise must fail the tests of that promise. Each mutant is a copy of the sources with one
+# change, built under $BUILD/mutants and thrown away; what stands in $BUILD is built already (make controls does so).
+set -eu
+cd "$(dirname "$0")/.."
+BUILD=${BUILD:-build}
+mkdir -p "$BUILD/mutants"
+mutants=$(cd "$BUILD/mutants" && pwd)
+trap 'rm -rf "$mutants"' EXIT
+trap 'exit 130' INT TERM
+caught=0 missed=0
+
+# mutant NAME: a copy of sources and objects, dates included, so that make builds what is changed and no more. Sets $tree.
+mutant() {
+	tree=$mutants/$1
+	mkdir -p "$tree/build/tests" "$tree/build/obj/tests"
+	cp -Rp Makefile cmd lib share tests "$tree"
+	cp -Rp "$BUILD/gen" "$BUILD/libevt.a" "$tree/build"
+	cp -Rp "$BUILD/obj/cmd" "$BUILD/obj/lib" "$tree/build/obj"
+	cp -Rp "$BUILD/obj/tests/unit" "$tree/build/obj/tests"
+	cp -p "$BUILD/tests/destination" "$BUILD/tests/powercut" "$BUILD/tests/fault.so" "$tree/build/tests"
+}
+
+# change FILE SED-EXPRESSION: in the mutant. One that changes nothing would prove nothing.
+change() {
+	sed "$2" "$1" >"$tree/$1"
+	if cmp -s "$1" "$tree/$1"; then
+		echo "controls: $1 has nothing any more for: $2" >&2
+		exit 70
+	fi
+}
+
+build() { # TARGETS
+	(cd "$tree" && make -s BUILD=build all "$@")
+}
+
+# must_fail WHAT COMMAND...
+must_fail() {
+	what=$1
+	shift
+	if "$@" >"$mutants/output" 2>&1; then
+		echo "MISSED: $what"
+		missed=$((missed + 1))
+	else
+		echo "caught: $what ($(grep -c '^not ok' "$mutants/output") tests fail)"
+		caught=$((caught + 1))
+	fi
+	if ! grep -qE '^(not )?ok ' "$mutants/output"; then
+		cat "$mutants/output" >&2
+		echo "controls: no test has run" >&2
+		exit 70
+	fi
+}
+
+faults() { # BUILD FILTER
+	env BUILD="$1" bats --tap -f "$2" tests/pipe/faults.bats
+}
+
+unit() { # BUILD NAME
+	env CMOCKA_MESSAGE_OUTPUT=TAP "$1/tests/test_$2"
+}
+
+durable='^order: no|^power cut: (every|so it is)'
+claims='^power cut: nothing that was delivered'
+
+# The same tests pass for the sources as they are.
+faults "$BUILD" "$durable|$claims" >"$mutants/output" || {
+	cat "$mutants/output"
+	exit 1
+}
+unit "$BUILD" journal >/dev/null 2>&1
+
+mutant synchronous-off
+change lib/journal.c 's/synchronous=FULL/synchronous=OFF/'
+build
+must_fail 'synchronous=OFF' faults "$tree/build" "$durable"
+
+mutant synchronous-normal
+change lib/journal.c 's/synchronous=FULL/synchronous=NORMAL/'
+build
+must_fail 'synchronous=NORMAL' faults "$tree/build" "$durable"
+
+mutant early-answer
+change lib/server.c 's/ && journal_commit(j, d) == 0)/)/
+	s/^\t\tanswer_until(l, first, end);/&\n\t\tif (!failed)\n\t\t\tjournal_commit(l->server->journal, \&d);/'
+build
+must_fail 'the answer sent before the commit' faults "$tree/build" "$durable"
+
+mutant claim-unchecked
+change lib/journal_attempt.c 's/ || row->claim != claim)/ || claim == 0)/'
+build build/tests/test_journal
+must_fail 'the claim number unchecked' unit "$tree/build" journal
+
+mutant started-twice
+change lib/journal_attempt.c 's/^\tstart->answer = judge_claim(&row, start->ref.claim);/&\n\tif (row.started_at) start->answer = JOURNAL_STARTED;/'
+build build/tests/test_journal
+must_fail 'a claim started twice' unit "$tree/build" journal
+
+# As libeatmydata does it, in front of what records.
+echo 'int fsync(int fd) { (void)fd; return 0; } int fdatasync(int fd) { (void)fd; return 0; }' >"$mutants/eat.c"
+${CC:-cc} -shared -fPIC -o "$mutants/eat.so" "$mutants/eat.c"
+export EVT_PRELOAD_FIRST="$mutants/eat.so"
+must_fail 'syncs that do nothing (libeatmydata)' faults "$BUILD" "$durable"
+unset EVT_PRELOAD_FIRST
+
+echo "$caught caught, $missed missed"
+[ "$missed" -eq 0 ]
