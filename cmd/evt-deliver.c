@@ -101,6 +101,7 @@ int main(int argc, char **argv)
 	if (!options_ready(&o, 0))
 		return options_close(&o);
 	options.config = o.config;
+	options.tokens = o.journal;
 	if (catch_signals()) {
 		diag_error("cannot catch signals");
 		o.exit_code = DIAG_UNAVAILABLE;

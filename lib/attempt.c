@@ -18,7 +18,7 @@ static struct slice host_of(const char *url)
 	return host ? (struct slice){host + 3, strcspn(host + 3, "/?#")} : SLICE_NONE;
 }
 
-int attempt_plan_init(struct attempt_plan *plan, struct dest *dest, struct diag *d)
+int attempt_plan_init(struct attempt_plan *plan, struct dest *dest, const char *token_file, struct diag *d)
 {
 	*plan = (struct attempt_plan){.dest = dest,
 				      .limits = {.concurrency = dest->concurrency,
@@ -27,7 +27,7 @@ int attempt_plan_init(struct attempt_plan *plan, struct dest *dest, struct diag 
 						 .ordered = dest->ordered},
 				      .host = host_of(dest->url),
 				      .update_host = host_of(dest->update_url)};
-	plan->target = sender_target_new(dest);
+	plan->target = sender_target_new(dest, token_file);
 	if (plan->target)
 		return 0;
 	attempt_plan_free(plan);

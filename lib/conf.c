@@ -337,23 +337,53 @@ bool conf_is_field_value(struct slice text)
 
 /* ---- secrets ---- */
 
-static int open_secret(const char *dir_path, const char *path)
+/* Where the file is: relative paths are relative to the configuration folder, then to $CREDENTIALS_DIRECTORY. New, or NULL with errno. */
+static char *find_file(const char *dir, const char *path)
 {
 	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
 	if (path[0] == '/')
-		return open(path, O_RDONLY | O_CLOEXEC);
-	int dir = open(dir_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int fd = dir < 0 ? -1 : openat(dir, path, O_RDONLY | O_CLOEXEC);
-	if (dir >= 0)
-		close(dir);
-	if (fd >= 0 || errno != ENOENT || !credentials)
-		return fd;
-	char *other = place_join(credentials, path);
-	if (!other)
-		return -1;
-	fd = open(other, O_RDONLY | O_CLOEXEC);
-	free(other);
+		return strdup(path);
+	char *found = place_join(dir, path);
+	if (!found || !credentials || access(found, F_OK) == 0 || errno != ENOENT)
+		return found;
+	free(found);
+	return place_join(credentials, path);
+}
+
+static int open_secret(const char *dir, const char *path)
+{
+	char *found = find_file(dir, path);
+	int fd = found ? open(found, O_RDONLY | O_CLOEXEC) : -1;
+	int error = errno;
+	free(found);
+	errno = error;
 	return fd;
+}
+
+static int check_mode(const struct stat *st, const char *path, struct diag *d)
+{
+	if (!S_ISREG(st->st_mode))
+		return diag_fail(d, DIAG_CONFIG, "%s: not a regular file", path);
+	if (st->st_mode & S_IRWXO)
+		return diag_fail(d, DIAG_CONFIG, "%s: others can reach it (mode %03o): chmod 600 it", path,
+				 (unsigned)(st->st_mode & 0777));
+	return 0;
+}
+
+char *conf_file(struct conf_object *o, const char *key, enum conf_file kind)
+{
+	struct stat st;
+	struct diag why;
+	char *path = conf_string(o, key, CONF_OPTIONAL, NULL);
+	char *found = path ? find_file(o->conf->dir, path) : NULL;
+	if (found && (stat(found, &st) < 0 || access(found, R_OK) < 0))
+		conf_fail(o, key, "%s: %s", path, strerror(errno));
+	else if (found && kind == CONF_FILE_SECRET && check_mode(&st, path, &why) < 0)
+		conf_fail(o, key, "%s", why.text);
+	else if (path && !found)
+		conf_fail(o, key, "out of memory");
+	free(path);
+	return found;
 }
 
 static int split_lines(struct secrets *s)
@@ -383,11 +413,8 @@ static int read_secret(int fd, const char *path, struct secrets *s, struct diag 
 	struct stat st;
 	if (fstat(fd, &st) < 0)
 		return diag_errno(d, DIAG_CONFIG, errno, "%s", path);
-	if (!S_ISREG(st.st_mode))
-		return diag_fail(d, DIAG_CONFIG, "%s: not a regular file", path);
-	if (st.st_mode & S_IRWXO)
-		return diag_fail(d, DIAG_CONFIG, "%s: others can reach it (mode %03o): chmod 600 it", path,
-				 (unsigned)(st.st_mode & 0777));
+	if (check_mode(&st, path, d) < 0)
+		return -1;
 	if (st.st_size > SECRETS_LIMIT)
 		return diag_fail(d, DIAG_CONFIG, "%s: larger than %d bytes", path, SECRETS_LIMIT);
 	s->storage = malloc(SECRETS_LIMIT + 1);

@@ -81,6 +81,11 @@ int conf_fail(struct conf_object *o, const char *key, const char *format, ...) _
 /* Makes `child` the object `json`, which stands at `o`'s pointer followed by /key/index (index < 0: none), for objects inside arrays. Fails unless it is one. */
 void conf_element(struct conf_object *o, const char *key, int index, json_t *json, struct conf_object *child);
 
+/* The path of a file named by `key`, found like a secret's, and looked at: it must be there, and readable; one that is secret must
+ * not be within reach of others. New; NULL when the key is absent. */
+enum conf_file { CONF_FILE_OPEN, CONF_FILE_SECRET };
+char *conf_file(struct conf_object *o, const char *key, enum conf_file kind);
+
 /* Secrets: a file of its own, a line each, blank lines and trailing CR left out; all verify, the first signs. */
 struct secrets {
 	struct slice *lines;

@@ -9,6 +9,7 @@
 struct delivery_options {
 	struct journal *journal;
 	const char *config; /* the configuration folder */
+	const char *tokens; /* where access tokens are kept: a path that "-token-DEST" is added to */
 	struct slice only;  /* take only lines of this destination; SLICE_NONE: all */
 	int input;          /* where the lines come from */
 	int output;         /* where each outcome is printed as a line; -1: nowhere */

@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fnmatch.h>
+#include <openssl/crypto.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -35,6 +37,15 @@ static void check_url(struct conf_object *o, const char *key, const char *text, 
 		conf_fail(o, key, "plain http to %.*s can be read on its way: use https, or \"plain_http\": true",
 			  (int)address.host.len, address.host.ptr);
 	buf_free(&expanded);
+}
+
+/* An address that is the same for every event. */
+static void check_fixed_url(struct conf_object *o, const char *key, const char *text, bool plain_http)
+{
+	if (strchr(text, '{'))
+		conf_fail(o, key, "this address is the same for every event: no {...} in it");
+	else
+		check_url(o, key, text, plain_http);
 }
 
 static char *read_method(struct conf_object *o, const char *otherwise)
@@ -160,7 +171,7 @@ static void read_headers(struct conf_object *o, struct dest *dest)
 
 static void read_auth(struct conf_object *o, struct dest *dest)
 {
-	static const char *const schemes[] = {"none", "bearer", "basic", "header", NULL};
+	static const char *const schemes[] = {"none", "bearer", "basic", "header", "oauth2", NULL};
 	static const char *const files[] = {NULL, "token_file", "password_file", "value_file"};
 	struct conf_object auth;
 	conf_child(o, "auth", CONF_OPTIONAL, &auth);
@@ -178,13 +189,82 @@ static void read_auth(struct conf_object *o, struct dest *dest)
 		if (dest->auth_header && !conf_is_token(dest->auth_header))
 			conf_expected(&auth, "name", "the name of a header", NULL);
 	}
-	if (dest->auth != DEST_AUTH_NONE) {
+	if (dest->auth == DEST_AUTH_OAUTH2) {
+		token_config_load(&dest->oauth, &auth);
+		if (dest->oauth.url)
+			check_fixed_url(&auth, "token_url", dest->oauth.url, dest->plain_http);
+	} else if (dest->auth != DEST_AUTH_NONE) {
 		const char *key = files[dest->auth];
 		conf_secrets(&auth, key, CONF_REQUIRED, &dest->secret);
 		if (dest->secret.count && !conf_is_field_value(dest->secret.lines[0]))
 			conf_fail(&auth, key, "the secret holds control characters");
 	}
 	conf_end(&auth);
+}
+
+/* ---- TLS and the way there ---- */
+
+static void read_tls(struct conf_object *o, struct dest *dest)
+{
+	static const char *const versions[] = {"1.2", "1.3", NULL};
+	struct conf_object tls;
+	conf_child(o, "tls", CONF_OPTIONAL, &tls);
+	dest->ca_file = conf_file(&tls, "ca_file", CONF_FILE_OPEN);
+	dest->cert_file = conf_file(&tls, "cert_file", CONF_FILE_OPEN);
+	dest->key_file = conf_file(&tls, "key_file", CONF_FILE_SECRET);
+	dest->tls_13 = conf_choice(&tls, "minimum", versions, 0) == 1;
+	if (!dest->cert_file != !dest->key_file)
+		conf_fail(&tls, NULL, "\"cert_file\" and \"key_file\" belong together");
+	conf_end(&tls);
+}
+
+static void check_proxy(struct conf_object *o, const char *text)
+{
+	static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h", NULL};
+	const char *rest = strstr(text, "://");
+	struct address address;
+	struct diag why;
+	struct buf plain = BUF_INIT;
+	char scheme[8];
+	snprintf(scheme, sizeof scheme, "%.*s", (int)(rest ? rest - text : 0), text);
+	/* What stands behind the scheme is judged like any other address. */
+	buf_printf(&plain, "http%s", rest ? rest : "");
+	if (!rest || rest - text >= (ptrdiff_t)sizeof scheme || !is_one_of(scheme, schemes))
+		conf_fail(o, "proxy", "expected an address such as \"http://proxy:3128\" or \"socks5h://proxy:1080\"");
+	else if (strchr(rest, '@'))
+		conf_fail(o, "proxy", "a name and password do not belong into an address: use \"proxy_auth\"");
+	else if (address_parse(buf_slice(&plain), &address, &why) < 0)
+		conf_fail(o, "proxy", "%s", why.text);
+	buf_free(&plain);
+}
+
+static void read_proxy(struct conf_object *o, struct dest *dest)
+{
+	struct secrets password = {0};
+	struct conf_object auth;
+	dest->proxy = conf_string(o, "proxy", CONF_OPTIONAL, NULL);
+	if (dest->proxy && *dest->proxy)
+		check_proxy(o, dest->proxy);
+	conf_child(o, "proxy_auth", CONF_OPTIONAL, &auth);
+	if (auth.json) {
+		dest->proxy_user = conf_string(&auth, "user", CONF_REQUIRED, NULL);
+		conf_secrets(&auth, "password_file", CONF_REQUIRED, &password);
+		if (!dest->proxy || !*dest->proxy)
+			conf_fail(o, "proxy_auth", "there is no \"proxy\"");
+	}
+	if (password.count) {
+		dest->proxy_password = strndup(password.lines[0].ptr, password.lines[0].len);
+		if (!dest->proxy_password)
+			conf_fail(o, "proxy_auth", "out of memory");
+	}
+	secrets_free(&password);
+	conf_end(&auth);
+	dest->public_only = !conf_bool(o, "private_addresses", true);
+	if (dest->public_only && dest->proxy && *dest->proxy)
+		conf_fail(o, "private_addresses",
+			  "the proxy alone sees the address: it must refuse private ones itself");
+	if (dest->public_only && !dest->proxy)
+		dest->proxy = strdup(""); /* nor one of the environment */
 }
 
 /* ---- statuses, rates, retries ---- */
@@ -341,6 +421,9 @@ static void read_dest(struct conf_object *o, struct dest *dest)
 	dest->has_when = conf_any(o, "when") != NULL;
 	read_auth(o, dest);
 	read_headers(o, dest);
+	signing_load(&dest->signing, o);
+	read_tls(o, dest);
+	read_proxy(o, dest);
 	read_answers(o, dest);
 	read_idempotency(o, dest);
 	read_order(o, dest);
@@ -393,6 +476,16 @@ void dest_free(struct dest *dest)
 	free(dest->auth_header);
 	free(dest->auth_user);
 	secrets_free(&dest->secret);
+	token_config_free(&dest->oauth);
+	signing_free(&dest->signing);
+	free(dest->ca_file);
+	free(dest->cert_file);
+	free(dest->key_file);
+	free(dest->proxy);
+	free(dest->proxy_user);
+	if (dest->proxy_password)
+		OPENSSL_cleanse(dest->proxy_password, strlen(dest->proxy_password));
+	free(dest->proxy_password);
 	answer_place_free(&dest->record);
 	answer_place_free(&dest->reason);
 	answer_place_free(&dest->exists_record);

@@ -6,8 +6,10 @@
 #include "answer.h"
 #include "conf.h"
 #include "journal.h"
+#include "signing.h"
+#include "token.h"
 
-enum dest_auth { DEST_AUTH_NONE, DEST_AUTH_BEARER, DEST_AUTH_BASIC, DEST_AUTH_HEADER };
+enum dest_auth { DEST_AUTH_NONE, DEST_AUTH_BEARER, DEST_AUTH_BASIC, DEST_AUTH_HEADER, DEST_AUTH_OAUTH2 };
 
 enum { DEST_STEPS = 32, DEST_STATUSES = 32 };
 
@@ -40,9 +42,17 @@ struct dest {
 	struct dest_header *headers;
 	size_t header_count;
 	enum dest_auth auth;
-	char *auth_header;     /* DEST_AUTH_HEADER: its name */
-	char *auth_user;       /* DEST_AUTH_BASIC */
-	struct secrets secret; /* the first line is the token, password or value */
+	char *auth_header;         /* DEST_AUTH_HEADER: its name */
+	char *auth_user;           /* DEST_AUTH_BASIC */
+	struct secrets secret;     /* the first line is the token, password or value */
+	struct token_config oauth; /* DEST_AUTH_OAUTH2 */
+	struct signing signing;
+	char *ca_file;              /* NULL: the system's authorities */
+	char *cert_file, *key_file; /* what proves who we are; NULL: nothing */
+	bool tls_13;                /* TLS 1.3 at least, else 1.2 */
+	char *proxy;                /* NULL: as the environment has it; "": none */
+	char *proxy_user, *proxy_password;
+	bool public_only; /* "private_addresses": false */
 	struct dest_statuses success;
 	struct answer_conditions refused_when; /* an answer of success that says no all the same */
 	struct dest_statuses exists; /* and one of these, if `exists_when` is empty or met, counts as delivered */

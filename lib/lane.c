@@ -5,15 +5,25 @@
 
 #include "clock.h"
 
-struct lane *lane_new(const char *config, struct slice name, struct diag *d)
+static bool make_plan(struct lane *l, const char *config, const char *tokens, struct diag *d)
+{
+	struct buf file = BUF_INIT;
+	struct dest *dest = dest_load(config, slice_of(l->name), d);
+	if (tokens)
+		buf_printf(&file, "%s-token-%s", tokens, l->name);
+	bool made = dest && attempt_plan_init(&l->plan, dest, file.data, d) == 0;
+	buf_free(&file);
+	return made;
+}
+
+struct lane *lane_new(const char *config, const char *tokens, struct slice name, struct diag *d)
 {
 	struct lane *l = calloc(1, sizeof *l);
 	if (!l || !(l->name = strndup(name.ptr, name.len))) {
 		free(l);
 		return NULL;
 	}
-	struct dest *dest = dest_load(config, name, d);
-	l->usable = dest && attempt_plan_init(&l->plan, dest, d) == 0;
+	l->usable = make_plan(l, config, tokens, d);
 	return l;
 }
 

@@ -23,8 +23,8 @@ struct lane {
 	int64_t held_until; /* nothing of it is asked for before; 0: not held */
 };
 
-/* Reads the destination's file. NULL: out of memory. A lane whose file is missing or broken is not usable; *d says why. */
-struct lane *lane_new(const char *config, struct slice name, struct diag *d);
+/* Reads the destination's file. Its access token, if it needs one, is kept in the file "TOKENS-token-NAME" (NULL: in memory). NULL: out of memory. A lane whose file is missing or broken is not usable; *d says why. */
+struct lane *lane_new(const char *config, const char *tokens, struct slice name, struct diag *d);
 void lane_free(struct lane *l); /* the attempts are not its own */
 
 bool lane_may_start(const struct lane *l, int64_t now); /* has one that may be asked for */

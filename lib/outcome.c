@@ -30,6 +30,10 @@ static const struct {
 
 static const char *transfer_code(const struct outcome_facts *facts)
 {
+	if (facts->no_token)
+		return "token";
+	if (facts->private_address)
+		return "private";
 	if (facts->curl == CURLE_OPERATION_TIMEDOUT)
 		return facts->sent ? "timeout-response" : "timeout-connect";
 	for (size_t i = 0; i < sizeof transfer_codes / sizeof transfer_codes[0]; i++)

@@ -11,8 +11,10 @@
 /* What the transfer ended with. */
 struct outcome_facts {
 	CURLcode curl;
-	int http_status; /* of the final answer's head; 0: there was none */
-	bool sent;       /* the request had begun to leave, so that the destination may have acted on it */
+	int http_status;      /* of the final answer's head; 0: there was none */
+	bool sent;            /* the request had begun to leave, so that the destination may have acted on it */
+	bool no_token;        /* nothing was sent, for want of an access token */
+	bool private_address; /* nothing was sent: the address is private, and the destination's file refuses such */
 };
 
 enum { OUTCOME_CODE_SIZE = 24 };
@@ -34,6 +36,8 @@ struct outcome {
  *   protocol          what came back is not HTTP
  *   http-NNN          the answer's status
  *   refused           the status says yes, the answer no, by the destination's "refused_when"
+ *   token             no access token was to be had
+ *   private           the address it came to is private, and "private_addresses" refuses such
  *   address           the event lacks a value that the address needs, or makes it no address
  *   local             not sent, for a reason on our side (out of memory) */
 struct outcome outcome_decide(const struct outcome_facts *facts, const struct dest *dest);

@@ -374,6 +374,16 @@ void reason_of_transfer(struct buf *b, const struct reason_transfer *t)
 		add_span(b, t->timeout_ms);
 		return;
 	}
+	if (strcmp(t->code, "token") == 0) {
+		add_clean(b, start, detail);
+		return;
+	}
+	if (strcmp(t->code, "private") == 0) {
+		buf_add_text(b, "not sent: the address of ");
+		add_clean(b, start, t->host);
+		buf_add_text(b, " is private, and \"private_addresses\" refuses such");
+		return;
+	}
 	if (strcmp(t->code, "connect") == 0) {
 		buf_add_text(b, "no connection to ");
 		detail = t->os_error ? slice_of(strerror(t->os_error)) : detail;

@@ -18,8 +18,9 @@ enum {
 
 /* What all requests to one destination share: its headers, with the secret among them. Borrows the dest. */
 struct sender_target;
-struct sender_target *sender_target_new(const struct dest *dest); /* NULL: out of memory */
-void sender_target_free(struct sender_target *target);            /* NULL is fine; wipes the secret */
+/* `token_file`: where the destination's access token is kept, if it needs one; NULL: in memory alone. NULL: out of memory. */
+struct sender_target *sender_target_new(const struct dest *dest, const char *token_file);
+void sender_target_free(struct sender_target *target); /* NULL is fine; wipes the secret */
 
 struct sender;
 struct sender *sender_open(struct diag *d); /* DIAG_UNAVAILABLE */
@@ -31,8 +32,8 @@ struct sender_request {
 	struct slice body;                  /* borrowed until the answer is released; empty: no body */
 	struct slice content_type;          /* of the body; copied */
 	struct slice key;                   /* for the destination's idempotency header; copied */
-	const struct event *event;          /* whose attributes are sent as headers (CloudEvents, binary mode); NULL: none are */
-	void *context;                      /* handed back in the answer */
+	const struct event *event; /* whose attributes are sent as headers (CloudEvents, binary mode); NULL: none are */
+	void *context;             /* handed back in the answer */
 };
 
 /* Begins a request. -1 when all slots are taken or there is no memory: nothing was sent. */

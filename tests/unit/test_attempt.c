@@ -33,7 +33,7 @@ static struct attempt *take(void)
 static void answer(struct attempt *a, int status, const char *head, const char *body)
 {
 	a->answer = (struct sender_answer){
-	    .facts = {CURLE_OK, status, true}, .head = slice_of(head), .body = slice_of(body), .detail = ""};
+	    .facts = {CURLE_OK, status, true, false, false}, .head = slice_of(head), .body = slice_of(body), .detail = ""};
 	attempt_judge(a, &plan, &json, 0.5, NOW);
 }
 
@@ -167,7 +167,7 @@ static int make_plan(void **state)
 			      .concurrency = 1,
 			      .schedule_ms = {5000},
 			      .schedule_count = 1};
-	return answer_place_set(&dest->record, strdup("/id")) || attempt_plan_init(&plan, dest, &d);
+	return answer_place_set(&dest->record, strdup("/id")) || attempt_plan_init(&plan, dest, NULL, &d);
 }
 
 static int free_plan(void **state)

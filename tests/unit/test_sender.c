@@ -95,7 +95,7 @@ static void exchange(struct exchange *x, const char *url, const char *method)
 		x->dest.timeout_ms = 5000;
 	x->dest.url = (char *)(uintptr_t)url;
 	x->sender = sender_open(&d);
-	x->target = sender_target_new(&x->dest);
+	x->target = sender_target_new(&x->dest, NULL);
 	const struct sender_request request = {.target = x->target,
 					       .url = url,
 					       .method = method,

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+#include <openssl/crypto.h>
+#include <stdlib.h>
+
+#include "base64.h"
+#include "sender_internal.h"
+
+static int add_header(struct sender_target *t, const struct buf *line)
+{
+	struct curl_slist *longer = buf_ok(line) ? curl_slist_append(t->headers, line->data) : NULL;
+	if (!longer)
+		return -1;
+	t->headers = longer;
+	return 0;
+}
+
+static int add_configured(struct sender_target *t)
+{
+	struct buf line = BUF_INIT;
+	bool own_agent = false;
+	int result = 0;
+	for (size_t i = 0; i < t->dest->header_count && result == 0; i++) {
+		const struct dest_header *h = &t->dest->headers[i];
+		own_agent |= strcasecmp(h->name, "User-Agent") == 0;
+		t->own_content_type |= strcasecmp(h->name, "Content-Type") == 0;
+		buf_clear(&line);
+		if (*h->value)
+			buf_printf(&line, "%s: %s", h->name, h->value);
+		else
+			buf_printf(&line, "%s;", h->name); /* libcurl's way to say: empty, but there */
+		result = add_header(t, &line);
+	}
+	buf_clear(&line);
+	buf_add_text(&line, "User-Agent: evt/" EVT_VERSION);
+	if (result == 0 && !own_agent)
+		result = add_header(t, &line);
+	buf_clear(&line);
+	buf_add_text(&line, "Expect:"); /* no 100-continue: it costs a round trip for every large body */
+	if (result == 0)
+		result = add_header(t, &line);
+	buf_free(&line);
+	return result;
+}
+
+static int add_secret(struct sender_target *t)
+{
+	const struct dest *dest = t->dest;
+	struct slice secret = !dest->secret.count ? SLICE_NONE : dest->secret.lines[0];
+	struct buf line = BUF_INIT, pair = BUF_INIT;
+	/* Room for all of it at once, so that no copy is left behind by a growing buffer. */
+	buf_reserve(&line, 2 * secret.len + 4096);
+	buf_reserve(&pair, secret.len + 4096);
+	switch (dest->auth) {
+	case DEST_AUTH_NONE:
+	case DEST_AUTH_OAUTH2: /* comes with each request */
+		break;
+	case DEST_AUTH_BEARER:
+		buf_add_text(&line, "Authorization: Bearer ");
+		buf_add_slice(&line, secret);
+		break;
+	case DEST_AUTH_BASIC: /* RFC 7617 */
+		buf_printf(&pair, "%s:", dest->auth_user);
+		buf_add_slice(&pair, secret);
+		buf_add_text(&line, "Authorization: Basic ");
+		base64_add(&line, buf_slice(&pair));
+		break;
+	case DEST_AUTH_HEADER:
+		buf_printf(&line, "%s: ", dest->auth_header);
+		buf_add_slice(&line, secret);
+		break;
+	}
+	int result = !buf_ok(&pair) || (line.len && add_header(t, &line) < 0) ? -1 : 0;
+	sender_wipe(&line);
+	sender_wipe(&pair);
+	return result;
+}
+
+/* One that asks for access tokens, for all requests of the target. */
+static int set_up_fetch(struct sender_target *t, const char *token_file)
+{
+	t->needs_token = t->dest->auth == DEST_AUTH_OAUTH2;
+	if (!t->needs_token)
+		return 0;
+	if (token_init(&t->token, &t->dest->oauth, token_file) < 0)
+		return -1;
+	t->fetch = calloc(1, sizeof *t->fetch);
+	if (!t->fetch)
+		return -1;
+	t->fetch->fetches_for = t;
+	return 0;
+}
+
+struct sender_target *sender_target_new(const struct dest *dest, const char *token_file)
+{
+	struct sender_target *t = calloc(1, sizeof *t);
+	if (!t)
+		return NULL;
+	t->dest = dest;
+	t->token.lock.fd = -1;
+	if (add_configured(t) < 0 || add_secret(t) < 0 || set_up_fetch(t, token_file) < 0) {
+		sender_target_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+static void free_fetch(struct sender_target *t)
+{
+	token_free(&t->token);
+	sender_wipe(&t->token_body);
+	sender_wipe(&t->token_auth);
+	if (!t->fetch)
+		return;
+	curl_easy_cleanup(t->fetch->easy);
+	sender_wipe(&t->fetch->lines);
+	buf_free(&t->fetch->head);
+	sender_wipe(&t->fetch->body);
+	free(t->fetch);
+}
+
+void sender_target_free(struct sender_target *t)
+{
+	if (!t)
+		return;
+	for (struct curl_slist *h = t->headers; h; h = h->next)
+		OPENSSL_cleanse(h->data, strlen(h->data));
+	curl_slist_free_all(t->headers);
+	free_fetch(t);
+	free(t);
+}
+
+#define SET(option, value)                                                                                             \
+	do {                                                                                                           \
+		if (curl_easy_setopt(slot->easy, option, value) != CURLE_OK)                                           \
+			return -1;                                                                                     \
+	} while (0)
+
+/* A NULL takes back what an earlier target of the handle has set. */
+static int set_tls(struct slot *slot, const struct dest *dest)
+{
+	SET(CURLOPT_SSLVERSION, dest->tls_13 ? (long)CURL_SSLVERSION_TLSv1_3 : (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_SSLCERT, dest->cert_file);
+	SET(CURLOPT_SSLKEY, dest->key_file);
+	if (dest->ca_file) {
+		SET(CURLOPT_CAINFO, dest->ca_file);
+		SET(CURLOPT_CAPATH, NULL);
+		return 0;
+	}
+	const char *file = NULL, *folder = NULL;
+	curl_easy_getinfo(slot->easy, CURLINFO_CAINFO, &file);
+	curl_easy_getinfo(slot->easy, CURLINFO_CAPATH, &folder);
+	SET(CURLOPT_CAINFO, file);
+	SET(CURLOPT_CAPATH, folder);
+	return 0;
+}
+
+static int set_proxy(struct slot *slot, const struct dest *dest)
+{
+	SET(CURLOPT_PROXY, dest->proxy);
+	SET(CURLOPT_PROXYUSERNAME, dest->proxy_user);
+	SET(CURLOPT_PROXYPASSWORD, dest->proxy_password);
+	return 0;
+}
+
+int sender_set_target(struct slot *slot, const struct sender_target *target)
+{
+	const struct dest *dest = target->dest;
+	int64_t connect_ms = dest->timeout_ms < SENDER_CONNECT_MS ? dest->timeout_ms : SENDER_CONNECT_MS;
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+	/* libcurl sends once more by itself when a kept connection turns out to be closed. Where the file says that an
+	 * unanswered request must not be repeated, no connection is used twice. */
+	SET(CURLOPT_FRESH_CONNECT, dest->ambiguous_fails ? 1L : 0L);
+	SET(CURLOPT_FORBID_REUSE, dest->ambiguous_fails ? 1L : 0L);
+	if (set_tls(slot, dest) < 0 || set_proxy(slot, dest) < 0)
+		return -1;
+	slot->target = target;
+	return 0;
+}
+
+#undef SET
