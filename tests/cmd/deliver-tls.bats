@@ -24,7 +24,7 @@ code_of() {
 # make_authority: a CA, and what it has signed: server.{crt,key} for localhost and 127.0.0.1, client.{crt,key}.
 make_authority() {
 	local name
-	cd "$EVT_CONFIG"
+	cd "$EVT_CONFIG" || return
 	(
 		umask 077
 		openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj '/CN=evt test CA' -keyout ca.key -out ca.crt
@@ -34,7 +34,7 @@ make_authority() {
 				-extfile <(echo 'subjectAltName=DNS:localhost,IP:127.0.0.1')
 		done
 	) 2>/dev/null
-	cd - >/dev/null
+	cd - >/dev/null || return
 }
 
 tls_port() {

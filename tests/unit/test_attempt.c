@@ -32,8 +32,10 @@ static struct attempt *take(void)
 
 static void answer(struct attempt *a, int status, const char *head, const char *body)
 {
-	a->answer = (struct sender_answer){
-	    .facts = {CURLE_OK, status, true, false, false}, .head = slice_of(head), .body = slice_of(body), .detail = ""};
+	a->answer = (struct sender_answer){.facts = {CURLE_OK, status, true, false, false},
+					   .head = slice_of(head),
+					   .body = slice_of(body),
+					   .detail = ""};
 	attempt_judge(a, &plan, &json, 0.5, NOW);
 }
 
