@@ -267,6 +267,7 @@ void journal_close(struct journal *j)
 	if (j->watch >= 0)
 		close(j->watch);
 	forget_destinations(j);
+	journal_free_tallies(j);
 	free(j->destinations);
 	free(j);
 }
@@ -288,6 +289,7 @@ int journal_begin(struct journal *j, struct diag *d)
 		return -1;
 	}
 	j->in_transaction = true;
+	j->tallies.count = 0;
 	for (size_t i = 0; i < j->destination_count; i++)
 		j->destinations[i]->loaded = j->destinations[i]->changed = false;
 	return 0;
@@ -349,6 +351,7 @@ static void checkpoint(struct journal *j)
 int journal_commit(struct journal *j, struct diag *d)
 {
 	save_destinations(j);
+	journal_save_tallies(j);
 	db_script(&j->db, "COMMIT");
 	if (journal_settle(j, d) < 0)
 		return -1;

@@ -21,7 +21,7 @@ int64_t journal_event_key(struct slice id)
 }
 
 /* Over source and subject, with a NUL between them, which neither can hold. Both are within EVENT_NAME_LIMIT. */
-static int64_t subject_key(struct slice source, struct slice subject)
+int64_t journal_subject_key(struct slice source, struct slice subject)
 {
 	char text[2 * EVENT_NAME_LIMIT + 1];
 	memcpy(text, source.ptr, source.len);
@@ -30,8 +30,16 @@ static int64_t subject_key(struct slice source, struct slice subject)
 	return hash((struct slice){text, source.len + 1 + subject.len});
 }
 
+static void set_subject_key(struct db_query *q, struct slice source, struct slice subject)
+{
+	if (subject.len)
+		db_set_int(q, ":subject_key", journal_subject_key(source, subject));
+	else
+		db_set_null(q, ":subject_key");
+}
+
 static void insert_delivery(struct journal *j, int64_t event, int64_t destination, struct slice source,
-			    struct slice subject, int64_t now)
+			    struct slice subject, int64_t received_at, int64_t now)
 {
 	struct db_query *q =
 	    db_query(&j->db, "INSERT OR IGNORE INTO delivery (event, destination, status, due_at, updated_at, "
@@ -39,20 +47,23 @@ static void insert_delivery(struct journal *j, int64_t event, int64_t destinatio
 	db_set_int(q, ":event", event);
 	db_set_int(q, ":destination", destination);
 	db_set_int(q, ":now", now);
-	if (subject.len)
-		db_set_int(q, ":subject_key", subject_key(source, subject));
-	else
-		db_set_null(q, ":subject_key");
+	set_subject_key(q, source, subject);
 	db_run(q);
+	if (db_changes(&j->db) == 0) /* the event was already on its way there */
+		return;
+	struct journal_delivery row = {
+	    .event = event, .destination = destination, .source = journal_source(j, source), .received_at = received_at};
+	journal_count_enter(j, &row, JOURNAL_RECEIVED, false, now);
+	journal_count_ever(j, &row, JOURNAL_RECEIVED, now);
 }
 
 bool journal_add_delivery(struct journal *j, int64_t event, int64_t destination, int64_t now)
 {
-	struct db_query *q = db_query(&j->db, "SELECT source, subject FROM event WHERE seq = :event");
+	struct db_query *q = db_query(&j->db, "SELECT source, subject, received_at FROM event WHERE seq = :event");
 	db_set_int(q, ":event", event);
 	bool known = db_row(q);
 	if (known)
-		insert_delivery(j, event, destination, db_text(q, 0), db_text(q, 1), now);
+		insert_delivery(j, event, destination, db_text(q, 0), db_text(q, 1), db_int(q, 2), now);
 	db_done(q);
 	return known;
 }
@@ -66,7 +77,7 @@ static struct known find(struct journal *j, struct slice source, struct slice id
 {
 	struct known known = {0, false};
 	struct db_query *q = db_query(&j->db, "SELECT seq, digest = :digest FROM event "
-					      "WHERE key = :key AND source = :source AND id = :id");
+					      "WHERE key = :key AND +source = :source AND id = :id"); /* not by source */
 	db_set_int(q, ":key", journal_event_key(id));
 	db_set_text(q, ":source", source);
 	db_set_text(q, ":id", id);
@@ -107,6 +118,7 @@ static int64_t insert_event(struct journal *j, const struct event *e, const unsi
 	db_set_int(q, ":event", event);
 	db_set_blob(q, ":data", e->data.ptr ? e->data : SLICE(""));
 	db_run(q);
+	journal_count_event(j, event, e->source, now);
 	return event;
 }
 
@@ -115,14 +127,20 @@ static void insert_ended(struct journal *j, int64_t event, const struct journal_
 {
 	bool failed = row->error.ptr;
 	struct db_query *q =
-	    db_query(&j->db, "INSERT INTO delivery (event, destination, status, updated_at, code, error) "
-			     "VALUES (:event, 0, :status, :now, :code, :error)");
+	    db_query(&j->db, "INSERT INTO delivery (event, destination, status, updated_at, subject_key, code, error) "
+			     "VALUES (:event, 0, :status, :now, :subject_key, :code, :error)");
+	enum journal_status status = failed ? JOURNAL_FAILED : JOURNAL_SKIPPED;
 	db_set_int(q, ":event", event);
-	db_set_int(q, ":status", failed ? JOURNAL_FAILED : JOURNAL_SKIPPED);
+	db_set_int(q, ":status", status);
+	set_subject_key(q, row->event->source, row->event->subject);
 	db_set_int(q, ":now", now);
 	db_set_text(q, ":code", failed ? SLICE("source") : SLICE_NONE);
 	db_set_text(q, ":error", failed ? row->error : SLICE("no destination of its source takes this type"));
 	db_run(q);
+	struct journal_delivery ended = {
+	    .event = event, .source = journal_source(j, row->event->source), .received_at = now};
+	journal_count_enter(j, &ended, status, failed, now);
+	journal_count_ever(j, &ended, status, now);
 }
 
 static void count_conflict(struct journal *j, int64_t event)
@@ -158,7 +176,7 @@ static void accept_one(struct journal *j, struct journal_accept *row, int64_t no
 		for (size_t i = 0; i < row->destination_count; i++) {
 			struct journal_destination *to = journal_destination(j, row->destinations[i]);
 			if (to)
-				insert_delivery(j, event, to->id, e->source, e->subject, now);
+				insert_delivery(j, event, to->id, e->source, e->subject, now, now);
 		}
 }
 
@@ -171,6 +189,9 @@ int journal_accept(struct journal *j, struct journal_accept *rows, size_t count,
 
 static void claim_adopted(struct journal *j, int64_t event, int64_t destination, int64_t now, int64_t lease_ms)
 {
+	struct journal_delivery row;
+	if (!journal_find_delivery(j, event, destination, &row))
+		return;
 	struct db_query *q = db_query(
 	    &j->db, "UPDATE delivery SET status = 1, lane = 2, due_at = :due_at, claim = 1, claimed_at = :now, "
 		    "updated_at = :now WHERE event = :event AND destination = :destination");
@@ -179,6 +200,8 @@ static void claim_adopted(struct journal *j, int64_t event, int64_t destination,
 	db_set_int(q, ":event", event);
 	db_set_int(q, ":destination", destination);
 	db_run(q);
+	journal_count_leave(j, &row);
+	journal_count_enter(j, &row, JOURNAL_PROCESSING, false, now);
 }
 
 int journal_adopt(struct journal *j, const struct event *e, int64_t now, int64_t lease_ms, int64_t *claim,
@@ -199,7 +222,7 @@ int journal_adopt(struct journal *j, const struct event *e, int64_t now, int64_t
 	if (to && !(event && journal_find_delivery(j, event, to->id, &known))) {
 		if (!event)
 			event = insert_event(j, &received, digest, now);
-		insert_delivery(j, event, to->id, e->source, e->subject, now);
+		journal_add_delivery(j, event, to->id, now);
 		claim_adopted(j, event, to->id, now, lease_ms);
 		*claim = 1;
 	}

@@ -300,6 +300,9 @@ static void settle_row(struct journal *j, const struct journal_delivery *row, co
 	db_set_int(q, ":event", row->event);
 	db_set_int(q, ":destination", row->destination);
 	db_run(q);
+	journal_count_leave(j, row);
+	journal_count_enter(j, row, status, status != JOURNAL_DELIVERED && outcome->code, now);
+	journal_count_ever(j, row, status, now);
 	if (!again)
 		journal_wake_next(j, row->destination, row->subject_key);
 }
@@ -316,6 +319,8 @@ static void outcome_one(struct journal *j, struct journal_outcome *outcome, int6
 			     outcome->code, outcome->error);
 	keep_exchange(j, &row, outcome);
 	keep_record(j, &row, outcome->record);
+	if (outcome->verdict != JOURNAL_OK)
+		journal_count_failure(j, &row, now);
 	judge_destination(to, outcome, row.event, now);
 	if (outcome->late && (outcome->verdict != JOURNAL_OK || row.status == JOURNAL_DELIVERED))
 		return;
@@ -368,17 +373,7 @@ static void return_one(struct journal *j, const struct journal_ref *ref, int64_t
 			to->open_until = now;
 		}
 	}
-	struct db_query *q = db_query(
-	    &j->db,
-	    "UPDATE delivery SET attempts = :attempts, status = iif(:attempts > 0, 4, 0), lane = (:attempts > 0), "
-	    "due_at = :due_at, claim = claim + 1, started_at = NULL, updated_at = :now "
-	    "WHERE event = :event AND destination = :destination");
-	db_set_int(q, ":attempts", row.attempts - started);
-	db_set_int(q, ":due_at", due_at);
-	db_set_int(q, ":now", now);
-	db_set_int(q, ":event", row.event);
-	db_set_int(q, ":destination", row.destination);
-	db_run(q);
+	journal_put_back(j, &row, row.attempts - started, due_at, now);
 }
 
 int journal_return(struct journal *j, const struct journal_ref *refs, size_t count, int64_t due_at, int64_t now,

@@ -34,22 +34,32 @@ struct turn {
 bool journal_find_delivery(struct journal *j, int64_t event, int64_t destination, struct journal_delivery *row)
 {
 	struct db_query *q = db_query(
-	    &j->db, "SELECT status, due_at IS NOT NULL, claim, lapses, attempts, spent, started_at, subject_key "
-		    "FROM delivery WHERE event = :event AND destination = :destination");
+	    &j->db, "SELECT status, due_at IS NOT NULL, claim, lapses, attempts, spent, started_at, subject_key, "
+		    "received_at, updated_at, source, code IS NOT NULL FROM delivery JOIN event ON seq = event "
+		    "WHERE event = :event AND destination = :destination");
 	db_set_int(q, ":event", event);
 	db_set_int(q, ":destination", destination);
 	bool found = db_row(q);
-	if (found)
-		*row = (struct journal_delivery){.event = event,
-						 .destination = destination,
-						 .status = (enum journal_status)db_int(q, 0),
-						 .open = db_int(q, 1),
-						 .claim = db_int(q, 2),
-						 .lapses = db_int(q, 3),
-						 .attempts = db_int(q, 4),
-						 .spent = db_int(q, 5),
-						 .started_at = db_int(q, 6),
-						 .subject_key = db_int(q, 7)};
+	if (found) {
+		enum journal_status status = (enum journal_status)db_int(q, 0);
+		*row = (struct journal_delivery){
+		    .event = event,
+		    .destination = destination,
+		    .status = status,
+		    .open = db_int(q, 1),
+		    .claim = db_int(q, 2),
+		    .lapses = db_int(q, 3),
+		    .attempts = db_int(q, 4),
+		    .spent = db_int(q, 5),
+		    .started_at = db_int(q, 6),
+		    .subject_key = db_int(q, 7),
+		    .received_at = db_int(q, 8),
+		    .updated_at = db_int(q, 9),
+		    .source = journal_source(j, db_text(q, 10)),
+		    .recovered = status == JOURNAL_DELIVERED && db_int(q, 4) - db_int(q, 5) > 1,
+		    .troubled = (status == JOURNAL_FAILED || status == JOURNAL_RETRYING) && db_int(q, 11),
+		    .has_code = db_int(q, 11)};
+	}
 	db_done(q);
 	return found;
 }
@@ -109,6 +119,9 @@ void journal_end_delivery(struct journal *j, const struct journal_delivery *row,
 	db_set_int(q, ":event", row->event);
 	db_set_int(q, ":destination", row->destination);
 	db_run(q);
+	journal_count_leave(j, row);
+	journal_count_enter(j, row, status, code, now);
+	journal_count_ever(j, row, status, now);
 	journal_wake_next(j, row->destination, row->subject_key);
 }
 
@@ -161,6 +174,8 @@ static void claim_row(struct journal *j, const struct journal_delivery *row, int
 	db_set_int(q, ":event", row->event);
 	db_set_int(q, ":destination", row->destination);
 	db_run(q);
+	journal_count_leave(j, row);
+	journal_count_enter(j, row, JOURNAL_PROCESSING, false, now);
 }
 
 bool journal_hand_out(struct journal *j, const struct journal_destination *to, const struct journal_delivery *row,
@@ -389,21 +404,39 @@ int journal_next_due(struct journal *j, const struct journal_route *routes, size
 
 /* ---- giving back ---- */
 
+/* True for a claim that is still the row's last, and that nobody has started. */
+static bool is_unstarted(const struct journal_delivery *row, int64_t claim)
+{
+	return row->status == JOURNAL_PROCESSING && row->claim == claim && !row->started_at;
+}
+
+void journal_put_back(struct journal *j, const struct journal_delivery *row, int64_t attempts, int64_t due_at,
+		      int64_t now)
+{
+	struct db_query *q = db_query(
+	    &j->db,
+	    "UPDATE delivery SET attempts = :attempts, status = iif(:attempts > 0, 4, 0), lane = (:attempts > 0), "
+	    "due_at = :due_at, claim = claim + 1, started_at = NULL, updated_at = :now "
+	    "WHERE event = :event AND destination = :destination");
+	db_set_int(q, ":attempts", attempts);
+	db_set_int(q, ":due_at", due_at);
+	db_set_int(q, ":now", now);
+	db_set_int(q, ":event", row->event);
+	db_set_int(q, ":destination", row->destination);
+	db_run(q);
+	journal_count_leave(j, row);
+	journal_count_enter(j, row, attempts ? JOURNAL_RETRYING : JOURNAL_RECEIVED, attempts && row->has_code, now);
+}
+
 int journal_release(struct journal *j, const struct journal_claimed *rows, size_t count, int64_t now, struct diag *d)
 {
 	if (journal_begin(j, d) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
-		struct db_query *q = db_query(
-		    &j->db,
-		    "UPDATE delivery SET status = iif(attempts > 0, 4, 0), lane = (attempts > 0), due_at = :now, "
-		    "claim = claim + 1, updated_at = :now WHERE event = :event AND destination = :destination "
-		    "AND claim = :claim AND status = 1 AND started_at IS NULL");
-		db_set_int(q, ":now", now);
-		db_set_int(q, ":event", rows[i].event);
-		db_set_int(q, ":destination", rows[i].destination);
-		db_set_int(q, ":claim", rows[i].claim);
-		db_run(q);
+		struct journal_delivery row;
+		if (journal_find_delivery(j, rows[i].event, rows[i].destination, &row) &&
+		    is_unstarted(&row, rows[i].claim))
+			journal_put_back(j, &row, row.attempts, now, now);
 	}
 	return journal_settle(j, d) < 0 ? -1 : journal_commit(j, d);
 }

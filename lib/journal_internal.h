@@ -17,6 +17,27 @@ struct journal_destination {
 	int64_t in_flight, rate_at, faults, open_until, open_ms, opened_at, probe, ramp;
 };
 
+/* ---- counts: what the table `tally` holds, see share/sql/0002-tally.sql ---- */
+
+enum tally_axis { TALLY_STATE, TALLY_OUTCOME, TALLY_RECEIPT, TALLY_EVER, TALLY_EVENTS, TALLY_FAILURES };
+enum { TALLY_RECOVERED = 6 }; /* beside the statuses: delivered after more than one attempt */
+#define TALLY_HOUR_MS ((int64_t)60 * 60 * 1000)
+#define TALLY_SLOT_MS ((int64_t)10 * 60 * 1000)
+
+struct journal_cell {
+	enum tally_axis axis;
+	int64_t slot, destination;
+	const char *source; /* of journal_source, or a literal */
+	int status;
+	int64_t n, last_at, first_event, last_event; /* what is to be added; the least; the most */
+};
+
+/* What the open transaction has counted so far. */
+struct journal_tallies {
+	struct journal_cell *cells;
+	size_t count, cap;
+};
+
 struct journal {
 	struct db db;
 	struct lock lock;
@@ -27,6 +48,9 @@ struct journal {
 	struct journal_destination **destinations; /* all that this process has met */
 	size_t destination_count;
 	size_t turn; /* which route the next claim begins with */
+	struct journal_tallies tallies;
+	char **sources; /* names that this process has met */
+	size_t source_count;
 };
 
 /* Ends a transition: 0, or -1 after rolling the transaction back. */
@@ -43,10 +67,33 @@ struct journal_delivery {
 	enum journal_status status;
 	bool open;
 	int64_t claim, lapses, attempts, spent, started_at, subject_key;
+	int64_t received_at, updated_at;
+	const char *source; /* of journal_source */
+	bool recovered;     /* delivered after more than one attempt */
+	bool has_code, troubled; /* has an error; the same while it is failed or retrying */
 };
+
+/* The source's name for as long as the journal is open. */
+const char *journal_source(struct journal *j, struct slice name);
+
+/* Every change of a delivery's status is told here: it leaves what it was when it was found, and enters another (`troubled`: failed or
+ * retrying, with an error). `row` is as journal_find_delivery gave it, but for attempts and spent, which are the new ones. */
+void journal_count_leave(struct journal *j, const struct journal_delivery *row);
+void journal_count_enter(struct journal *j, const struct journal_delivery *row, enum journal_status status,
+			 bool troubled, int64_t now);
+void journal_count_event(struct journal *j, int64_t event, struct slice source, int64_t now);
+void journal_count_ever(struct journal *j, const struct journal_delivery *row, enum journal_status status, int64_t now);
+void journal_count_failure(struct journal *j, const struct journal_delivery *row, int64_t now); /* of an attempt */
+void journal_save_tallies(struct journal *j); /* writes what was counted; part of the commit */
+/* Empty cells before the one time go, and the receipt of events and failed attempts before the other. */
+void journal_sweep_tallies(struct journal *j, int64_t before, int64_t long_before);
+void journal_free_tallies(struct journal *j);
 
 /* What the index event_key holds for an id, of any source. */
 int64_t journal_event_key(struct slice id);
+
+/* The hash of a source and a subject: what delivery.subject_key holds. */
+int64_t journal_subject_key(struct slice source, struct slice subject);
 
 /* The event's number, or 0. */
 int64_t journal_find_event(struct journal *j, struct slice source, struct slice id);
@@ -62,6 +109,10 @@ bool journal_has_earlier(struct journal *j, const struct journal_delivery *row, 
 /* Ends a delivery without a start, and lets the next of its subject go. */
 void journal_end_delivery(struct journal *j, const struct journal_delivery *row, enum journal_status status,
 			  const char *code, struct slice why, int64_t now);
+
+/* Puts a claimed one back without an outcome, with as many attempts as are said, under a new claim number. */
+void journal_put_back(struct journal *j, const struct journal_delivery *row, int64_t attempts, int64_t due_at,
+		      int64_t now);
 
 /* After one of a subject has ended: the next that was held for it may be claimed. */
 void journal_wake_next(struct journal *j, int64_t destination, int64_t subject_key);

@@ -34,9 +34,22 @@ static void forget_payload(struct journal *j, int64_t event)
 	forget(j, "DELETE FROM answer WHERE event = :event", event);
 }
 
+/* Its deliveries no longer count among those that there are. */
+static void count_out(struct journal *j, int64_t event)
+{
+	struct db_query *q = db_query(&j->db, "SELECT destination FROM delivery WHERE event = :event");
+	struct journal_delivery row;
+	db_set_int(q, ":event", event);
+	while (db_row(q))
+		if (journal_find_delivery(j, event, db_int(q, 0), &row))
+			journal_count_leave(j, &row);
+	db_done(q);
+}
+
 static void forget_event(struct journal *j, int64_t event)
 {
 	forget_payload(j, event);
+	count_out(j, event);
 	forget(j, "DELETE FROM attempt WHERE event = :event", event);
 	forget(j, "DELETE FROM delivery WHERE event = :event", event);
 	forget(j, "DELETE FROM event WHERE seq = :event", event);
@@ -160,6 +173,15 @@ static int erase_wal(struct journal *j, bool *erased, struct diag *d)
 	return 0;
 }
 
+/* What came when is remembered for longer than the events: silence is judged by weeks. */
+static int sweep_tallies(struct journal *j, const struct journal_prune *prune, struct diag *d)
+{
+	if (journal_begin(j, d) < 0)
+		return -1;
+	journal_sweep_tallies(j, prune->events_before, prune->events_before - 60 * CLOCK_DAY);
+	return journal_settle(j, d) < 0 ? -1 : journal_commit(j, d);
+}
+
 int journal_prune(struct journal *j, struct journal_prune *prune, struct diag *d)
 {
 	const struct sweep payloads = {"SELECT p.event FROM payload p JOIN event e ON e.seq = p.event "
@@ -173,6 +195,8 @@ int journal_prune(struct journal *j, struct journal_prune *prune, struct diag *d
 	prune->payloads = prune->events = prune->bytes = 0;
 	prune->erased = false;
 	if (sweep_all(j, &payloads, prune, d) < 0 || sweep_all(j, &events, prune, d) < 0)
+		return -1;
+	if (!prune->dry_run && sweep_tallies(j, prune, d) < 0)
 		return -1;
 	count_kept(j, prune);
 	if (db_failed(&j->db, d) < 0)

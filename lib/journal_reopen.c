@@ -26,9 +26,13 @@ static void begin_anew(struct journal *j, struct journal_delivery *row)
 /* What was skipped, or refused, for want of a destination has one now. */
 static void drop_nowhere(struct journal *j, int64_t event)
 {
+	struct journal_delivery row;
+	if (!journal_find_delivery(j, event, 0, &row))
+		return;
 	struct db_query *q = db_query(&j->db, "DELETE FROM delivery WHERE event = :event AND destination = 0");
 	db_set_int(q, ":event", event);
 	db_run(q);
+	journal_count_leave(j, &row);
 }
 
 static struct journal_destination *destination_of(struct journal *j, struct journal_key key, struct slice to)
