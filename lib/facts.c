@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 enum { TROUBLES = 200 };
-#define WEEK (7 * CLOCK_DAY)
 
 /* A copy that lives as long as the facts. */
 static struct slice keep(struct facts *f, struct slice text)
@@ -97,21 +96,30 @@ static bool take_trouble(const struct journal_trouble *trouble, void *context)
 	return true;
 }
 
-static int count_received(struct journal *j, int64_t until, int64_t *count, struct diag *d)
+static bool take_arrival(const struct journal_arrival *arrival, void *context)
 {
-	return journal_received(j, until - FACTS_QUIET_MS, until, FACTS_ENOUGH, count, d);
+	struct facts *f = context;
+	struct journal_arrival *grown = realloc(f->arrivals, (f->arrival_count + 1) * sizeof *grown);
+	if (!grown) {
+		f->failed = true;
+		return false;
+	}
+	f->arrivals = grown;
+	struct journal_arrival *kept = &grown[f->arrival_count++];
+	*kept = *arrival;
+	kept->source = keep(f, arrival->source);
+	return true;
 }
 
 int facts_gather(struct facts *f, struct journal *j, int64_t now, struct diag *d)
 {
 	*f = (struct facts){.now = now};
-	struct journal_filter recent = {.changed_since = now - FACTS_SPAN_MS};
-	if (journal_tally(j, &recent, &f->tally, d) < 0 || journal_courses(j, &recent, now, take_course, f, d) < 0 ||
-	    journal_troubles(j, &recent, TROUBLES, take_trouble, f, d) < 0 ||
+	struct journal_filter troubled = {.changed_since = now - FACTS_SPAN_MS};
+	struct journal_filter recent = {.since = now - now % CLOCK_HOUR - 23 * CLOCK_HOUR};
+	if (journal_tally(j, &recent, &f->tally, d) < 0 || journal_courses(j, now, take_course, f, d) < 0 ||
+	    journal_troubles(j, &troubled, TROUBLES, take_trouble, f, d) < 0 ||
 	    journal_backlogs(j, now, take_backlog, f, d) < 0 || journal_destinations(j, take_health, f, d) < 0 ||
-	    journal_last_received(j, &f->last_received_at, d) < 0 || count_received(j, now, &f->received_now, d) < 0 ||
-	    count_received(j, now - WEEK, &f->received_week_ago, d) < 0 ||
-	    count_received(j, now - 2 * WEEK, &f->received_two_weeks_ago, d) < 0 || journal_size(j, &f->size, d) < 0)
+	    journal_arrivals(j, now, FACTS_QUIET_MS, take_arrival, f, d) < 0 || journal_size(j, &f->size, d) < 0)
 		return -1;
 	return f->failed ? diag_fail(d, DIAG_IO, "out of memory") : 0;
 }
@@ -123,5 +131,6 @@ void facts_free(struct facts *f)
 	free(f->texts);
 	free(f->destinations);
 	free(f->troubles);
+	free(f->arrivals);
 	*f = (struct facts){.now = 0};
 }

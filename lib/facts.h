@@ -9,8 +9,6 @@
 #define FACTS_SPAN_MS  (24 * CLOCK_HOUR) /* what counts as recent: changed since then */
 #define FACTS_QUIET_MS (2 * CLOCK_HOUR)  /* how long nothing must have come to be called silent */
 
-enum { FACTS_ENOUGH = 5 }; /* receipt is counted up to this */
-
 struct facts_destination {
 	struct slice name; /* SLICE_NONE: events that have no destination */
 	struct journal_course course;
@@ -20,10 +18,10 @@ struct facts_destination {
 
 struct facts {
 	int64_t now;
-	struct journal_tally tally; /* of the last FACTS_SPAN_MS */
-	int64_t last_received_at;   /* 0: never */
-	/* Events, counted up to FACTS_ENOUGH, of the last FACTS_QUIET_MS, and of the same hours one and two weeks before. */
-	int64_t received_now, received_week_ago, received_two_weeks_ago;
+	struct journal_tally tally; /* received in this hour of the clock and the 23 before */
+	struct journal_arrival
+	    *arrivals; /* by source: of the last FACTS_QUIET_MS, and of the same hours of earlier weeks */
+	size_t arrival_count;
 	struct facts_destination *destinations;
 	size_t destination_count;
 	struct journal_trouble *troubles; /* of the last FACTS_SPAN_MS, the most frequent first */

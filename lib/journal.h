@@ -248,7 +248,7 @@ int journal_give_up(struct journal *j, const struct journal_key *keys, size_t co
 /* Which deliveries. Zero or SLICE_NONE in a member: not asked for. */
 struct journal_filter {
 	int64_t since, until;  /* received: since <= received_at < until */
-	int64_t changed_since; /* updated_at is not before it */
+	int64_t changed_since; /* journal_troubles alone: updated_at is not before it */
 	unsigned statuses;     /* bit (1 << enum journal_status) for each that is wanted */
 	struct slice type;     /* GLOB pattern */
 	struct slice source, destination, subject;
@@ -259,7 +259,6 @@ struct journal_filter {
 	int64_t limit; /* rows at most */
 	struct journal_key
 	    before; /* only rows behind this one, in the order of journal_list (paging); event 0: from the start */
-	int64_t before_at; /* received_at of that row */
 };
 
 /* One row of the history. Slices live until the callback returns. */
@@ -344,8 +343,13 @@ struct journal_tally {
 };
 int journal_tally(struct journal *j, const struct journal_filter *filter, struct journal_tally *tally, struct diag *d);
 
-/* Deliveries by the hour in which they were received: [0] is the hour that ends now, [1] the one before ... */
-enum { JOURNAL_HOURS = 24 };
+/* Deliveries by the hour of the clock (UTC) in which they were received: [0] is the hour that runs now, [1] the one before ... */
+enum {
+	JOURNAL_HOURS = 24,
+	JOURNAL_DAYS = 7,
+	JOURNAL_ROW_MOST = 10000, /* rows of failures are counted up to this */
+	JOURNAL_LATE_MOST = 1000, /* and what is late up to this */
+};
 struct journal_hours {
 	int64_t deliveries[JOURNAL_HOURS];
 	int64_t failed[JOURNAL_HOURS]; /* of them, failed or retrying */
@@ -377,13 +381,20 @@ struct journal_course {
 	int64_t first_in_a_row_at;
 	int64_t last_delivered_at, last_troubled_at; /* 0: none */
 	int64_t last_recovered_at;
-	int64_t delivered_by_hour[JOURNAL_HOURS]; /* by updated_at; [0] is the hour that ends now */
+	/* By the last outcome; [0] is the hour that ends with the ten minutes (of the clock) that now lies in. All above are of the last
+	 * JOURNAL_HOURS, but last_delivered_at, which is ever. */
+	int64_t delivered_by_hour[JOURNAL_HOURS];
 	int64_t troubled_by_hour[JOURNAL_HOURS];
+	int64_t failures
+	    [JOURNAL_DAYS]
+	    [24]; /* attempts that failed, by the hour of the clock: [0][0] is the one that runs now, [1][0] the same a
+					     * day ago ... */
 };
-int journal_courses(struct journal *j, const struct journal_filter *filter, int64_t now,
-		    bool (*each)(const struct journal_course *course, void *context), void *context, struct diag *d);
+int journal_courses(struct journal *j, int64_t now, bool (*each)(const struct journal_course *course, void *context),
+		    void *context, struct diag *d);
 
-/* Troubled deliveries with the same destination, code and error, the most frequent first. */
+/* Troubled deliveries with the same destination, the same code and errors that are alike (alike.h), the most frequent first; of the
+ * 2000 of each destination that came into trouble last. `error` is the last one's. */
 struct journal_trouble {
 	struct slice destination, code, error;
 	int64_t count, failed;     /* of `count`, for good */
@@ -398,20 +409,36 @@ int journal_troubles(struct journal *j, const struct journal_filter *filter, int
 struct journal_backlog {
 	struct slice destination;
 	int64_t waiting, processing;
-	int64_t late, late_since; /* due for long, but nobody claims them (those held by an earlier one not counted) */
+	int64_t late,
+	    late_since; /* due for long, but nobody claims them (those held by an earlier one not counted); up to JOURNAL_LATE_MOST */
 	int64_t stuck;            /* in processing, neither claimed nor started for long */
 	int64_t processing_since; /* of the oldest in processing; 0: none */
 	struct slice processing_id;
-	int64_t lapsed; /* whose last claim ended without a start */
+	int64_t lapsed; /* in processing, and the claim before ended without a start */
 	struct slice lapsed_id;
-	int64_t last_claimed_at;
+	int64_t last_claimed_at; /* of those in processing */
 };
 int journal_backlogs(struct journal *j, int64_t now, bool (*each)(const struct journal_backlog *backlog, void *context),
 		     void *context, struct diag *d);
 
-/* Events received from <= received_at < until, counted up to `most`; and when the last one came (0: never). */
-int journal_received(struct journal *j, int64_t from, int64_t until, int64_t most, int64_t *count, struct diag *d);
-int journal_last_received(struct journal *j, int64_t *at, struct diag *d);
+/* What came from a source: in the last `span_ms`, in the same span of one and two weeks ago (to ten minutes), and ever. */
+struct journal_arrival {
+	struct slice source;
+	int64_t last_at;
+	int64_t lately, week_ago, two_weeks_ago, ever;
+};
+int journal_arrivals(struct journal *j, int64_t now, int64_t span_ms,
+		     bool (*each)(const struct journal_arrival *arrival, void *context), void *context, struct diag *d);
+
+/* How often deliveries came into a status, since the journal was made: pruning takes nothing away. JOURNAL_RECEIVED: accepted; JOURNAL_RETRYING: an
+ * attempt failed and another will follow. Destination SLICE_NONE: none. */
+struct journal_ever {
+	struct slice destination, source;
+	enum journal_status status;
+	int64_t count;
+};
+int journal_evers(struct journal *j, bool (*each)(const struct journal_ever *ever, void *context), void *context,
+		  struct diag *d);
 
 /* ---- watching ---- */
 

@@ -51,8 +51,10 @@ static void insert_delivery(struct journal *j, int64_t event, int64_t destinatio
 	db_run(q);
 	if (db_changes(&j->db) == 0) /* the event was already on its way there */
 		return;
-	struct journal_delivery row = {
-	    .event = event, .destination = destination, .source = journal_source(j, source), .received_at = received_at};
+	struct journal_delivery row = {.event = event,
+				       .destination = destination,
+				       .source = journal_source(j, source),
+				       .received_at = received_at};
 	journal_count_enter(j, &row, JOURNAL_RECEIVED, false, now);
 	journal_count_ever(j, &row, JOURNAL_RECEIVED, now);
 }
@@ -76,8 +78,9 @@ struct known {
 static struct known find(struct journal *j, struct slice source, struct slice id, const unsigned char *digest)
 {
 	struct known known = {0, false};
-	struct db_query *q = db_query(&j->db, "SELECT seq, digest = :digest FROM event "
-					      "WHERE key = :key AND +source = :source AND id = :id"); /* not by source */
+	struct db_query *q =
+	    db_query(&j->db, "SELECT seq, digest = :digest FROM event "
+			     "WHERE key = :key AND +source = :source AND id = :id"); /* not by source */
 	db_set_int(q, ":key", journal_event_key(id));
 	db_set_text(q, ":source", source);
 	db_set_text(q, ":id", id);

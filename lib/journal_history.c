@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading the journal: the history, one event whole, and what destinations look like. */
+/* Reading the journal: filters as SQL, one event whole, and what destinations look like. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #include "journal_internal.h"
-
-enum { PAGE = 512 };
 
 /* ---- the filter as SQL ---- */
 
@@ -37,6 +35,7 @@ static void add_statuses(struct buf *sql, unsigned statuses)
 			before = ", ";
 		}
 	buf_add_char(sql, ')');
+	condition(sql, true, "d.destination IN (SELECT id FROM destination)"); /* leads to the index on both */
 	condition(sql, !(statuses & ~open), "d.due_at IS NOT NULL");
 }
 
@@ -51,7 +50,6 @@ void journal_add_conditions(struct buf *sql, const struct journal_filter *f)
 	condition(sql, f->destination.ptr, "n.name = :destination");
 	condition(sql, f->error.ptr, "instr(lower(d.error), lower(:error)) > 0");
 	condition(sql, f->due_by, "d.due_at <= :due_by");
-	condition(sql, f->changed_since, "d.updated_at >= :changed_since");
 	add_statuses(sql, f->statuses);
 	if (f->id_count) {
 		add_list(sql, "e.key", "key", f->id_count);
@@ -66,8 +64,6 @@ void journal_bind_conditions(struct db_query *q, const struct journal_filter *f)
 		db_set_int(q, ":since", f->since);
 	if (f->until)
 		db_set_int(q, ":until", f->until);
-	if (f->changed_since)
-		db_set_int(q, ":changed_since", f->changed_since);
 	if (f->type.ptr)
 		db_set_text(q, ":type", f->type);
 	if (f->source.ptr)
@@ -93,130 +89,6 @@ static struct db_query *compose(struct journal *j, struct buf *sql)
 	if (!buf_ok(sql))
 		return NULL;
 	return db_compose(&j->db, sql->data);
-}
-
-/* ---- the list ---- */
-
-/* A page is copied out before anybody is shown it: rows are as they were, their texts one after the other in `text`. */
-struct page {
-	struct journal_row rows[PAGE];
-	size_t count;
-	struct buf text;
-};
-
-/* Keeps a text as its place in the buffer, which may still move. */
-static struct slice keep(struct page *page, struct slice text)
-{
-	if (!text.ptr)
-		return SLICE_NONE;
-	size_t at = page->text.len + 1; /* never NULL, which stands for an absent text */
-	buf_add_slice(&page->text, text);
-	return (struct slice){(const char *)at, text.len};
-}
-
-static void resolve(const struct page *page, struct slice *text)
-{
-	if (text->ptr)
-		text->ptr = page->text.data + ((size_t)text->ptr - 1);
-}
-
-static void read_row(struct page *page, struct db_query *q)
-{
-	struct journal_row *row = &page->rows[page->count++];
-	*row = (struct journal_row){.key = {db_int(q, 0), db_int(q, 1)},
-				    .source = keep(page, db_text(q, 2)),
-				    .id = keep(page, db_text(q, 3)),
-				    .type = keep(page, db_text(q, 4)),
-				    .subject = keep(page, db_text(q, 5)),
-				    .destination = keep(page, db_text(q, 6)),
-				    .status = (enum journal_status)db_int(q, 7),
-				    .received_at = db_int(q, 8),
-				    .updated_at = db_int(q, 9),
-				    .next_attempt_at = db_int(q, 10),
-				    .claimed_at = db_int(q, 11),
-				    .started_at = db_int(q, 12),
-				    .attempts = db_int(q, 13),
-				    .lapses = db_int(q, 14),
-				    .http_status = (int)db_int(q, 15),
-				    .record = keep(page, db_text(q, 16)),
-				    .code = keep(page, db_text(q, 17)),
-				    .error = keep(page, db_text(q, 18)),
-				    .stored = db_int(q, 19),
-				    .size = db_int(q, 20)};
-}
-
-static const char *const row_columns =
-    "SELECT e.seq, d.destination, e.source, e.id, e.type, e.subject, n.name, d.status, e.received_at, d.updated_at, "
-    "iif(d.status IN (0, 4), d.due_at, 0), iif(d.status = 1, d.claimed_at, 0), d.started_at, d.attempts, d.lapses, "
-    "d.http_status, d.record, d.code, d.error, EXISTS (SELECT 1 FROM payload p WHERE p.event = e.seq), e.size";
-
-/* The next page behind `last`, newest first. */
-static int read_page(struct journal *j, const struct journal_filter *f, struct journal_key behind, int64_t behind_at,
-		     size_t rows, struct page *page, struct diag *d)
-{
-	struct buf sql = BUF_INIT;
-	buf_printf(&sql, "%s%s", row_columns, JOURNAL_FROM_HISTORY);
-	journal_add_conditions(&sql, f);
-	condition(&sql, behind.event, "(e.received_at, e.seq, -d.destination) < (:at, :event, -:row_destination)");
-	buf_add_text(&sql, " ORDER BY e.received_at DESC, e.seq DESC, d.destination LIMIT :rows");
-	struct db_query *q = compose(j, &sql);
-	journal_bind_conditions(q, f);
-	if (behind.event) {
-		db_set_int(q, ":at", behind_at);
-		db_set_int(q, ":event", behind.event);
-		db_set_int(q, ":row_destination", behind.destination);
-	}
-	db_set_int(q, ":rows", (int64_t)rows);
-	page->count = 0;
-	buf_clear(&page->text);
-	while (db_row(q))
-		read_row(page, q);
-	db_finish(q);
-	bool ok = buf_ok(&sql) && buf_ok(&page->text);
-	buf_free(&sql);
-	if (db_failed(&j->db, d) < 0)
-		return -1;
-	return ok ? 0 : diag_fail(d, DIAG_IO, "out of memory");
-}
-
-static bool show_page(struct page *page, bool (*each)(const struct journal_row *, void *), void *context)
-{
-	for (size_t i = 0; i < page->count; i++) {
-		struct journal_row *row = &page->rows[i];
-		struct slice *texts[] = {&row->source,      &row->id,     &row->type, &row->subject,
-					 &row->destination, &row->record, &row->code, &row->error};
-		for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++)
-			resolve(page, texts[t]);
-		if (!each(row, context))
-			return false;
-	}
-	return true;
-}
-
-int journal_list(struct journal *j, const struct journal_filter *filter,
-		 bool (*each)(const struct journal_row *row, void *context), void *context, struct diag *d)
-{
-	struct page *page = calloc(1, sizeof *page);
-	if (!page)
-		return diag_fail(d, DIAG_IO, "out of memory");
-	struct journal_key behind = filter->before;
-	int64_t behind_at = filter->before_at, left = filter->limit ? filter->limit : INT64_MAX;
-	int result = 0;
-	for (bool more = true; more && left > 0; left -= PAGE) {
-		size_t rows = left < PAGE ? (size_t)left : PAGE;
-		result = read_page(j, filter, behind, behind_at, rows, page, d);
-		if (result < 0)
-			break;
-		more = page->count == rows;
-		if (page->count) {
-			behind = page->rows[page->count - 1].key;
-			behind_at = page->rows[page->count - 1].received_at;
-		}
-		more = show_page(page, each, context) && more;
-	}
-	buf_free(&page->text);
-	free(page);
-	return result;
 }
 
 /* ---- the plan ---- */
@@ -330,9 +202,11 @@ int journal_attempts(struct journal *j, struct journal_key key,
 int journal_destinations(struct journal *j, bool (*each)(const struct journal_health *health, void *context),
 			 void *context, struct diag *d)
 {
-	struct db_query *q = db_query(&j->db, "SELECT name, (SELECT count(*) FROM delivery WHERE destination = n.id "
-					      "AND due_at IS NOT NULL), in_flight, faults, open_until, opened_at "
-					      "FROM destination n WHERE id > 0 ORDER BY name");
+	struct db_query *q = db_query(
+	    &j->db, "WITH w AS (SELECT destination, sum(n) AS waiting FROM tally WHERE axis = 6 "
+		    "AND status IN (0, 1, 4) GROUP BY destination) SELECT name, coalesce(waiting, 0), in_flight, "
+		    "faults, open_until, opened_at FROM destination n LEFT JOIN w ON w.destination = n.id "
+		    "WHERE id > 0 ORDER BY name");
 	for (bool more = true; more && db_row(q);) {
 		struct journal_health health = {.name = db_text(q, 0),
 						.waiting = db_int(q, 1),

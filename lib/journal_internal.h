@@ -19,7 +19,7 @@ struct journal_destination {
 
 /* ---- counts: what the table `tally` holds, see share/sql/0002-tally.sql ---- */
 
-enum tally_axis { TALLY_STATE, TALLY_OUTCOME, TALLY_RECEIPT, TALLY_EVER, TALLY_EVENTS, TALLY_FAILURES };
+enum tally_axis { TALLY_STATE, TALLY_OUTCOME, TALLY_RECEIPT, TALLY_EVER, TALLY_EVENTS, TALLY_FAILURES, TALLY_NOW };
 enum { TALLY_RECOVERED = 6 }; /* beside the statuses: delivered after more than one attempt */
 #define TALLY_HOUR_MS ((int64_t)60 * 60 * 1000)
 #define TALLY_SLOT_MS ((int64_t)10 * 60 * 1000)
@@ -68,8 +68,8 @@ struct journal_delivery {
 	bool open;
 	int64_t claim, lapses, attempts, spent, started_at, subject_key;
 	int64_t received_at, updated_at;
-	const char *source; /* of journal_source */
-	bool recovered;     /* delivered after more than one attempt */
+	const char *source;      /* of journal_source */
+	bool recovered;          /* delivered after more than one attempt */
 	bool has_code, troubled; /* has an error; the same while it is failed or retrying */
 };
 

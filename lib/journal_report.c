@@ -1,44 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Aggregates over the history. Each is one statement, so that no read transaction outlives it. */
+/* Aggregates over the history: from the counts in `tally` wherever they say it, from the rows otherwise. Each is read by
+ * short statements, so that no read transaction outlives one. */
+#include <stdlib.h>
+
+#include "alike.h"
 #include "clock.h"
 #include "journal_internal.h"
 
-/* ---- the rows that are aggregated ---- */
-
-static void add_select(struct buf *sql, const struct journal_filter *f, const char *more)
-{
-	buf_add_text(sql, "SELECT n.id AS destination, n.name, e.source, e.id, e.received_at, d.status, d.updated_at, "
-			  "d.attempts - d.spent AS tries, d.code, d.error, "
-			  "d.status IN (3, 4) AND d.code IS NOT NULL AS troubled" JOURNAL_FROM_HISTORY);
-	journal_add_conditions(sql, f);
-	buf_add_text(sql, more);
-}
-
-/* "WITH r AS (...) ". No index leads to what changed since a time, so this looks where it can be: among what was received
- * since then, what is open, and what has failed. A delivery of an older event that was delivered since is not seen. */
-static void add_rows(struct buf *sql, const struct journal_filter *f)
-{
-	buf_add_text(sql, "WITH r AS (");
-	if (!f->changed_since) {
-		add_select(sql, f, ") ");
-		return;
-	}
-	add_select(sql, f, " AND e.received_at >= :changed_since UNION ALL ");
-	add_select(sql, f, " AND e.received_at < :changed_since AND d.due_at IS NOT NULL UNION ALL ");
-	add_select(sql, f, " AND e.received_at < :changed_since AND d.status = 3) ");
-}
-
-/* The statement that begins with these rows and goes on with `rest`. */
-static struct db_query *over_rows(struct journal *j, const struct journal_filter *f, const char *rest, struct buf *sql)
-{
-	add_rows(sql, f);
-	buf_add_text(sql, rest);
-	if (!buf_ok(sql))
-		return NULL;
-	struct db_query *q = db_compose(&j->db, sql->data);
-	journal_bind_conditions(q, f);
-	return q;
-}
+enum {
+	LOOKED_AT = 2000, /* troubled deliveries, the newest of each destination, whose errors are put together */
+	GROUPS = 500,     /* of alike ones */
+};
 
 static int finish(struct journal *j, struct db_query *q, struct buf *sql, struct diag *d)
 {
@@ -50,22 +22,156 @@ static int finish(struct journal *j, struct db_query *q, struct buf *sql, struct
 	return ok ? 0 : diag_fail(d, DIAG_IO, "out of memory");
 }
 
+static int64_t hour_of(int64_t at)
+{
+	return at / TALLY_HOUR_MS;
+}
+
+/* Is this filter about what the cells of deliveries know? */
+static bool cells_know(const struct journal_filter *f)
+{
+	return !f->type.ptr && !f->subject.ptr && !f->error.ptr && !f->due_by && !f->changed_since && !f->id_count;
+}
+
+/* The filter as conditions on the cells of deliveries, whole hours from :from and before :to. */
+static void add_cells(struct buf *sql, enum tally_axis axis, const char *columns, const struct journal_filter *f)
+{
+	buf_printf(sql,
+		   "SELECT %s FROM tally LEFT JOIN destination d ON d.id = destination "
+		   "WHERE axis = %d AND slot >= :from AND slot < :to AND n > 0",
+		   columns, axis);
+	if (f->destination.ptr)
+		buf_add_text(sql, " AND d.name = :destination");
+	if (f->source.ptr)
+		buf_add_text(sql, " AND source = :source");
+	if (f->statuses)
+		buf_printf(sql, " AND (%u >> status) & 1", f->statuses);
+}
+
+static void bind_cells(struct db_query *q, const struct journal_filter *f, int64_t from, int64_t to)
+{
+	if (f->destination.ptr)
+		db_set_text(q, ":destination", f->destination);
+	if (f->source.ptr)
+		db_set_text(q, ":source", f->source);
+	db_set_int(q, ":from", from);
+	db_set_int(q, ":to", to);
+}
+
+static struct db_query *compose(struct journal *j, struct buf *sql)
+{
+	return buf_ok(sql) ? db_compose(&j->db, sql->data) : NULL;
+}
+
 /* ---- counts ---- */
 
-int journal_tally(struct journal *j, const struct journal_filter *filter, struct journal_tally *tally, struct diag *d)
+static void widen(struct journal_tally *tally, int64_t first_at, int64_t last_at)
+{
+	if (first_at && (!tally->first_at || first_at < tally->first_at))
+		tally->first_at = first_at;
+	if (last_at > tally->last_at)
+		tally->last_at = last_at;
+}
+
+/* From the rows. */
+static int tally_rows(struct journal *j, const struct journal_filter *f, struct journal_tally *tally, struct diag *d)
 {
 	struct buf sql = BUF_INIT;
-	struct db_query *q = over_rows(
-	    j, filter, "SELECT status, count(*), min(received_at), max(received_at) FROM r GROUP BY status", &sql);
-	*tally = (struct journal_tally){.first_at = 0};
+	buf_add_text(&sql, "SELECT d.status, count(*), min(e.received_at), max(e.received_at)" JOURNAL_FROM_HISTORY);
+	journal_add_conditions(&sql, f);
+	buf_add_text(&sql, " GROUP BY d.status");
+	struct db_query *q = compose(j, &sql);
+	journal_bind_conditions(q, f);
 	while (db_row(q)) {
-		tally->by_status[db_int(q, 0)] = db_int(q, 1);
-		if (!tally->first_at || db_int(q, 2) < tally->first_at)
-			tally->first_at = db_int(q, 2);
-		if (db_int(q, 3) > tally->last_at)
-			tally->last_at = db_int(q, 3);
+		tally->by_status[db_int(q, 0)] += db_int(q, 1);
+		widen(tally, db_int(q, 2), db_int(q, 3));
 	}
 	return finish(j, q, &sql, d);
+}
+
+/* What was received in whole hours. */
+static int tally_cells(struct journal *j, const struct journal_filter *f, int64_t from, int64_t to,
+		       struct journal_tally *tally, int64_t *first, int64_t *last, struct diag *d)
+{
+	struct buf sql = BUF_INIT;
+	add_cells(&sql, TALLY_STATE, "status, sum(n), min(slot), max(slot)", f);
+	buf_add_text(&sql, " GROUP BY status");
+	struct db_query *q = compose(j, &sql);
+	bind_cells(q, f, from, to);
+	*first = *last = 0;
+	while (db_row(q)) {
+		tally->by_status[db_int(q, 0)] += db_int(q, 1);
+		if (!*first || db_int(q, 2) < *first)
+			*first = db_int(q, 2);
+		if (db_int(q, 3) > *last)
+			*last = db_int(q, 3);
+	}
+	return finish(j, q, &sql, d);
+}
+
+/* The first and the last event received in that span. */
+static int64_t received(struct journal *j, const char *sql, int64_t from, int64_t to)
+{
+	struct db_query *q = db_query(&j->db, sql);
+	db_set_int(q, ":from", from);
+	db_set_int(q, ":to", to);
+	int64_t at = db_row(q) ? db_int(q, 0) : 0;
+	db_done(q);
+	return at;
+}
+
+/* An hour that the filter's times begin or end in is counted by its rows. */
+static int tally_edge(struct journal *j, const struct journal_filter *f, int64_t since, int64_t until,
+		      struct journal_tally *tally, struct diag *d)
+{
+	struct journal_filter edge = *f;
+	edge.since = since;
+	edge.until = until;
+	return since < until ? tally_rows(j, &edge, tally, d) : 0;
+}
+
+/* All that there is, whenever it was received. */
+static int tally_all(struct journal *j, struct journal_tally *tally, struct diag *d)
+{
+	struct db_query *q =
+	    db_query(&j->db, "SELECT status, sum(n) FROM tally WHERE axis = 6 AND slot = 0 GROUP BY status");
+	while (db_row(q))
+		tally->by_status[db_int(q, 0)] = db_int(q, 1);
+	db_done(q);
+	widen(tally,
+	      received(j, "SELECT min(received_at) FROM event WHERE received_at >= :from AND received_at < :to", 0,
+		       INT64_MAX),
+	      received(j, "SELECT max(received_at) FROM event WHERE received_at >= :from AND received_at < :to", 0,
+		       INT64_MAX));
+	return db_failed(&j->db, d);
+}
+
+int journal_tally(struct journal *j, const struct journal_filter *f, struct journal_tally *tally, struct diag *d)
+{
+	*tally = (struct journal_tally){.first_at = 0};
+	if (!cells_know(f))
+		return tally_rows(j, f, tally, d);
+	if (!f->since && !f->until && !f->statuses && !f->source.ptr && !f->destination.ptr)
+		return tally_all(j, tally, d);
+	int64_t from = hour_of(f->since + TALLY_HOUR_MS - 1), to = f->until ? hour_of(f->until) : INT32_MAX, first,
+		last;
+	if (from >= to)
+		return tally_rows(j, f, tally, d);
+	if (tally_edge(j, f, f->since, from * TALLY_HOUR_MS, tally, d) < 0 ||
+	    (f->until && tally_edge(j, f, to * TALLY_HOUR_MS, f->until, tally, d) < 0) ||
+	    tally_cells(j, f, from, to, tally, &first, &last, d) < 0)
+		return -1;
+	if (first) /* to the event where all events are meant; else to the hour */
+		widen(tally,
+		      f->statuses || f->source.ptr || f->destination.ptr
+			  ? first * TALLY_HOUR_MS
+			  : received(
+				j,
+				"SELECT min(received_at) FROM event WHERE received_at >= :from AND received_at < :to",
+				first * TALLY_HOUR_MS, (first + 1) * TALLY_HOUR_MS),
+		      received(j, "SELECT max(received_at) FROM event WHERE received_at >= :from AND received_at < :to",
+			       last * TALLY_HOUR_MS, (last + 1) * TALLY_HOUR_MS));
+	return db_failed(&j->db, d);
 }
 
 int journal_hours(struct journal *j, const struct journal_filter *filter, int64_t now, struct journal_hours *hours,
@@ -73,17 +179,30 @@ int journal_hours(struct journal *j, const struct journal_filter *filter, int64_
 {
 	struct buf sql = BUF_INIT;
 	struct journal_filter day = *filter;
-	if (day.since < now - JOURNAL_HOURS * CLOCK_HOUR)
-		day.since = now - JOURNAL_HOURS * CLOCK_HOUR + 1;
-	struct db_query *q = over_rows(j, &day,
-				       "SELECT (:now - received_at) / 3600000, count(*), sum(status IN (3, 4)) "
-				       "FROM r WHERE received_at <= :now GROUP BY 1",
-				       &sql);
-	db_set_int(q, ":now", now);
+	int64_t from = hour_of(now) - JOURNAL_HOURS + 1;
+	if (day.since < from * TALLY_HOUR_MS)
+		day.since = from * TALLY_HOUR_MS;
+	bool cells = cells_know(filter) && !day.until && day.since % TALLY_HOUR_MS == 0;
+	if (cells) {
+		add_cells(&sql, TALLY_STATE, "slot, sum(n), sum(iif(status IN (3, 4), n, 0))", filter);
+	} else {
+		buf_add_text(&sql, "SELECT e.received_at / 3600000 AS slot, count(*), "
+				   "sum(d.status IN (3, 4))" JOURNAL_FROM_HISTORY);
+		journal_add_conditions(&sql, &day);
+	}
+	buf_add_text(&sql, " GROUP BY slot");
+	struct db_query *q = compose(j, &sql);
+	if (cells)
+		bind_cells(q, filter, hour_of(day.since), INT32_MAX);
+	else
+		journal_bind_conditions(q, &day);
 	*hours = (struct journal_hours){{0}, {0}};
 	while (db_row(q)) {
-		hours->deliveries[db_int(q, 0)] = db_int(q, 1);
-		hours->failed[db_int(q, 0)] = db_int(q, 2);
+		int64_t hour = hour_of(now) - db_int(q, 0);
+		if (hour < 0 || hour >= JOURNAL_HOURS)
+			continue;
+		hours->deliveries[hour] = db_int(q, 1);
+		hours->failed[hour] = db_int(q, 2);
 	}
 	return finish(j, q, &sql, d);
 }
@@ -113,8 +232,18 @@ int journal_sources(struct journal *j, const struct journal_filter *filter,
 		    bool (*each)(const struct journal_source *source, void *context), void *context, struct diag *d)
 {
 	struct buf sql = BUF_INIT;
-	struct db_query *q =
-	    over_rows(j, filter, "SELECT source, max(received_at) FROM r GROUP BY source ORDER BY source", &sql);
+	bool ever = cells_know(filter) && !filter->until && !filter->since && !filter->statuses &&
+		    !filter->destination.ptr && !filter->source.ptr;
+	if (ever) {
+		buf_add_text(&sql, "SELECT source, last_at FROM tally WHERE axis = 4 ORDER BY source");
+	} else {
+		buf_add_text(&sql, "SELECT e.source, max(e.received_at)" JOURNAL_FROM_HISTORY);
+		journal_add_conditions(&sql, filter);
+		buf_add_text(&sql, " GROUP BY e.source ORDER BY e.source");
+	}
+	struct db_query *q = compose(j, &sql);
+	if (!ever)
+		journal_bind_conditions(q, filter);
 	for (bool more = true; more && db_row(q);) {
 		struct journal_source source = {db_text(q, 0), db_int(q, 1)};
 		more = each(&source, context);
@@ -124,154 +253,380 @@ int journal_sources(struct journal *j, const struct journal_filter *filter,
 
 /* ---- how it has gone ---- */
 
-#define WITH_LAST_DELIVERED                                                                                            \
-	"LEFT JOIN (SELECT destination, max(updated_at) AS delivered_at FROM r WHERE status = 2 GROUP BY 1) "          \
-	"USING (destination) "
-
 static int64_t later(int64_t a, int64_t b)
 {
 	return a > b ? a : b;
 }
 
-static void add_hour(struct journal_course *course, struct db_query *q)
+static int64_t last_delivered(struct journal *j, int64_t destination)
 {
-	int64_t hour = db_int(q, 2), first = db_int(q, 10);
-	course->delivered += db_int(q, 3);
-	course->recovered += db_int(q, 4);
-	course->troubled += db_int(q, 5);
-	course->in_a_row += db_int(q, 6);
-	course->last_delivered_at = later(course->last_delivered_at, db_int(q, 7));
-	course->last_troubled_at = later(course->last_troubled_at, db_int(q, 8));
-	course->last_recovered_at = later(course->last_recovered_at, db_int(q, 9));
-	if (first && (!course->first_in_a_row_at || first < course->first_in_a_row_at))
-		course->first_in_a_row_at = first;
-	if (hour >= 0 && hour < JOURNAL_HOURS) {
-		course->delivered_by_hour[hour] += db_int(q, 3);
-		course->troubled_by_hour[hour] += db_int(q, 5);
+	struct db_query *q = db_query(&j->db, "SELECT max(last_at) FROM tally WHERE axis = 3 AND slot = 0 "
+					      "AND destination = :destination AND status = 2");
+	db_set_int(q, ":destination", destination);
+	int64_t at = db_row(q) ? db_int(q, 0) : 0;
+	db_done(q);
+	return at;
+}
+
+/* The row that has not ended: what is troubled since the last was delivered. */
+static void count_row(struct journal *j, int64_t destination, int64_t since, struct journal_course *course)
+{
+	struct db_query *q = db_query(
+	    &j->db,
+	    "SELECT count(*), min(updated_at) FROM (SELECT updated_at FROM delivery INDEXED BY delivery_trouble "
+	    "WHERE destination = :destination AND status IN (3, 4) AND updated_at > :after AND code IS NOT NULL "
+	    "ORDER BY updated_at DESC LIMIT :most)");
+	db_set_int(q, ":destination", destination);
+	db_set_int(q, ":after", later(since, course->last_delivered_at));
+	db_set_int(q, ":most", JOURNAL_ROW_MOST);
+	if (db_row(q)) {
+		course->in_a_row = db_int(q, 0);
+		course->first_in_a_row_at = db_int(q, 1);
+	}
+	db_done(q);
+}
+
+static void add_cell(struct journal_course *course, int64_t hour, int64_t status, int64_t n, int64_t last_at)
+{
+	if (status == JOURNAL_DELIVERED || status == TALLY_RECOVERED) {
+		course->delivered += n;
+		course->delivered_by_hour[hour] += n;
+		if (status == TALLY_RECOVERED) {
+			course->recovered += n;
+			course->last_recovered_at = later(course->last_recovered_at, last_at);
+		}
+	} else {
+		course->troubled += n;
+		course->troubled_by_hour[hour] += n;
+		course->last_troubled_at = later(course->last_troubled_at, last_at);
 	}
 }
 
-static const char *const courses_by_hour =
-    "SELECT destination, name, (:now - updated_at) / 3600000, sum(status = 2), sum(status = 2 AND tries > 1), "
-    "sum(troubled), sum(troubled AND updated_at > coalesce(delivered_at, 0)), max(iif(status = 2, updated_at, 0)), "
-    "max(iif(troubled, updated_at, 0)), max(iif(status = 2 AND tries > 1, updated_at, 0)), "
-    "min(iif(troubled AND updated_at > coalesce(delivered_at, 0), updated_at, NULL)) "
-    "FROM r " WITH_LAST_DELIVERED "GROUP BY destination, 3 ORDER BY destination";
-
-int journal_courses(struct journal *j, const struct journal_filter *filter, int64_t now,
-		    bool (*each)(const struct journal_course *course, void *context), void *context, struct diag *d)
+/* Failed attempts by the hour of the day, the days before now: the pattern is looked for in them. */
+static void add_days(struct journal *j, int64_t destination, int64_t now, struct journal_course *course)
 {
-	struct buf sql = BUF_INIT, name = BUF_INIT;
-	struct db_query *q = over_rows(j, filter, courses_by_hour, &sql);
-	db_set_int(q, ":now", now);
-	struct journal_course course;
-	int64_t destination = -1;
-	bool more = true;
-	while (more && db_row(q)) {
-		if (db_int(q, 0) != destination) {
-			more = destination < 0 || each(&course, context);
-			destination = db_int(q, 0);
-			buf_clear(&name);
-			buf_add_slice(&name, db_text(q, 1));
-			course =
-			    (struct journal_course){.destination = db_is_null(q, 1) ? SLICE_NONE : buf_slice(&name)};
-		}
-		add_hour(&course, q);
+	struct db_query *q =
+	    db_query(&j->db, "SELECT slot, n FROM tally WHERE axis = 5 AND slot > :from AND slot <= :to "
+			     "AND destination = :destination");
+	int64_t last = hour_of(now);
+	db_set_int(q, ":from", last - JOURNAL_DAYS * 24);
+	db_set_int(q, ":to", last);
+	db_set_int(q, ":destination", destination);
+	while (db_row(q)) {
+		int64_t ago = last - db_int(q, 0);
+		course->failures[ago / 24][ago % 24] = db_int(q, 1);
 	}
-	if (more && destination >= 0)
-		each(&course, context);
-	sql.failed = sql.failed || name.failed;
-	buf_free(&name);
+	db_done(q);
+}
+
+static bool show_course(struct journal *j, int64_t destination, int64_t now, struct journal_course *course,
+			bool (*each)(const struct journal_course *course, void *context), void *context)
+{
+	course->last_delivered_at = last_delivered(j, destination);
+	count_row(j, destination, now - JOURNAL_HOURS * CLOCK_HOUR, course);
+	add_days(j, destination, now, course);
+	return each(course, context);
+}
+
+int journal_courses(struct journal *j, int64_t now, bool (*each)(const struct journal_course *course, void *context),
+		    void *context, struct diag *d)
+{
+	enum { SLOTS = (int)(TALLY_HOUR_MS / TALLY_SLOT_MS) };
+	struct db_query *q = db_query(&j->db, "SELECT id, name FROM destination ORDER BY id");
+	for (bool more = true; more && db_row(q);) {
+		struct journal_course course = {.destination = db_text(q, 1)};
+		struct db_query *cells = db_query(
+		    &j->db, "SELECT (:now - slot) / :slots, status, sum(n), max(last_at) FROM tally WHERE axis = 1 "
+			    "AND slot > :from AND slot <= :now AND destination = :destination AND n > 0 GROUP BY 1, 2");
+		db_set_int(cells, ":now", now / TALLY_SLOT_MS);
+		db_set_int(cells, ":slots", SLOTS);
+		db_set_int(cells, ":from", now / TALLY_SLOT_MS - JOURNAL_HOURS * SLOTS);
+		db_set_int(cells, ":destination", db_int(q, 0));
+		bool any = false;
+		for (; db_row(cells); any = true)
+			add_cell(&course, db_int(cells, 0), db_int(cells, 1), db_int(cells, 2), db_int(cells, 3));
+		db_done(cells);
+		if (any)
+			more = show_course(j, db_int(q, 0), now, &course, each, context);
+	}
+	db_done(q);
+	return db_failed(&j->db, d);
+}
+
+/* ---- what is in trouble ---- */
+
+/* Troubled deliveries of one destination whose errors are alike. */
+struct group {
+	uint64_t hash;
+	struct buf code, error; /* of the last */
+	int64_t count, failed, in_a_row, first_at, last_at, first_event, last_event, destination;
+};
+
+struct grouping {
+	struct group *groups;
+	size_t count;
+	struct buf kind;
+};
+
+static uint64_t hash(struct slice text) /* FNV-1a */
+{
+	uint64_t h = 14695981039346656037u;
+	for (size_t i = 0; i < text.len; i++)
+		h = (h ^ (unsigned char)text.ptr[i]) * 1099511628211u;
+	return h;
+}
+
+static struct group *group_of(struct grouping *g, int64_t destination, struct slice code, struct slice error)
+{
+	buf_clear(&g->kind);
+	buf_add_slice(&g->kind, code);
+	buf_add_char(&g->kind, '\n');
+	if (error.ptr)
+		alike_add(&g->kind, error);
+	uint64_t kind = hash(buf_slice(&g->kind));
+	for (size_t i = 0; i < g->count; i++)
+		if (g->groups[i].hash == kind && g->groups[i].destination == destination)
+			return &g->groups[i];
+	if (g->count == GROUPS)
+		return NULL;
+	struct group *made = &g->groups[g->count++];
+	*made = (struct group){.hash = kind, .destination = destination};
+	buf_add_slice(&made->code, code);
+	if (error.ptr)
+		buf_add_slice(&made->error, error);
+	return made;
+}
+
+/* The newest come first. */
+static void add_trouble(struct grouping *g, struct db_query *q, int64_t destination, int64_t delivered_at)
+{
+	struct group *group = group_of(g, destination, db_text(q, 2), db_text(q, 3));
+	if (!group)
+		return;
+	if (group->count++ == 0) {
+		group->last_at = db_int(q, 1);
+		group->last_event = db_int(q, 0);
+	}
+	group->first_at = db_int(q, 1);
+	group->first_event = db_int(q, 0);
+	group->failed += db_int(q, 4) == JOURNAL_FAILED;
+	group->in_a_row += db_int(q, 1) > delivered_at;
+}
+
+static int gather(struct journal *j, const struct journal_filter *f, int64_t destination, struct grouping *g,
+		  struct diag *d)
+{
+	struct journal_filter others = *f;
+	struct buf sql = BUF_INIT;
+	bool all = cells_know(f) || (!f->type.ptr && !f->subject.ptr && !f->error.ptr && !f->due_by && !f->id_count);
+	all = all && !f->since && !f->until && !f->source.ptr && !f->statuses;
+	others.changed_since = 0;
+	others.destination = SLICE_NONE;
+	buf_add_text(&sql, "SELECT d.event, d.updated_at, d.code, d.error, d.status "
+			   "FROM delivery d INDEXED BY delivery_trouble");
+	if (!all) {
+		buf_add_text(&sql, " CROSS JOIN event e ON e.seq = d.event");
+		journal_add_conditions(&sql, &others);
+	}
+	buf_add_text(&sql, all ? " WHERE" : " AND");
+	buf_add_text(&sql,
+		     " d.destination = :to AND d.status IN (3, 4) AND d.updated_at >= :after AND d.code IS NOT NULL "
+		     "ORDER BY d.updated_at DESC LIMIT :most");
+	struct db_query *q = compose(j, &sql);
+	if (!all)
+		journal_bind_conditions(q, &others);
+	db_set_int(q, ":to", destination);
+	db_set_int(q, ":after", f->changed_since);
+	db_set_int(q, ":most", LOOKED_AT);
+	int64_t delivered_at = last_delivered(j, destination);
+	while (db_row(q))
+		add_trouble(g, q, destination, delivered_at);
 	return finish(j, q, &sql, d);
 }
 
-/* The ids come out of min() and max() behind the time that they are chosen by. */
-static const char *const troubles_by_error =
-    "SELECT name, code, error, count(*), sum(status = 3), sum(updated_at > coalesce(delivered_at, 0)), "
-    "min(updated_at), max(updated_at), substr(min(printf('%015d', updated_at) || id), 16), "
-    "substr(max(printf('%015d', updated_at) || id), 16) "
-    "FROM r " WITH_LAST_DELIVERED
-    "WHERE troubled GROUP BY destination, code, error ORDER BY 4 DESC, 8 DESC LIMIT :limit";
+static int most_first(const void *a, const void *b)
+{
+	const struct group *left = a, *right = b;
+	if (left->count != right->count)
+		return (left->count < right->count) - (left->count > right->count);
+	return (left->last_at < right->last_at) - (left->last_at > right->last_at);
+}
+
+static struct slice look_up(struct journal *j, const char *sql, int64_t number, struct buf *text)
+{
+	struct db_query *q = db_query(&j->db, sql);
+	db_set_int(q, ":number", number);
+	buf_clear(text);
+	bool found = db_row(q) && !db_is_null(q, 0);
+	if (found)
+		buf_add_slice(text, db_text(q, 0));
+	db_done(q);
+	return found ? buf_slice(text) : SLICE_NONE;
+}
+
+static void show_groups(struct journal *j, const struct grouping *g, int64_t limit,
+			bool (*each)(const struct journal_trouble *trouble, void *context), void *context)
+{
+	static const char name_of[] = "SELECT name FROM destination WHERE id = :number",
+			  id_of[] = "SELECT id FROM event WHERE seq = :number";
+	struct buf name = BUF_INIT, first = BUF_INIT, last = BUF_INIT;
+	bool more = true;
+	for (size_t i = 0; more && i < g->count && (int64_t)i < limit; i++) {
+		const struct group *group = &g->groups[i];
+		struct journal_trouble trouble = {.destination = look_up(j, name_of, group->destination, &name),
+						  .code = buf_slice(&group->code),
+						  .error = group->error.data ? buf_slice(&group->error) : SLICE_NONE,
+						  .count = group->count,
+						  .failed = group->failed,
+						  .in_a_row = group->in_a_row,
+						  .first_at = group->first_at,
+						  .last_at = group->last_at,
+						  .first_id = look_up(j, id_of, group->first_event, &first),
+						  .last_id = look_up(j, id_of, group->last_event, &last)};
+		more = each(&trouble, context);
+	}
+	buf_free(&name);
+	buf_free(&first);
+	buf_free(&last);
+}
 
 int journal_troubles(struct journal *j, const struct journal_filter *filter, int64_t limit,
 		     bool (*each)(const struct journal_trouble *trouble, void *context), void *context, struct diag *d)
 {
-	struct buf sql = BUF_INIT;
-	struct db_query *q = over_rows(j, filter, troubles_by_error, &sql);
-	db_set_int(q, ":limit", limit);
-	for (bool more = true; more && db_row(q);) {
-		struct journal_trouble trouble = {.destination = db_text(q, 0),
-						  .code = db_text(q, 1),
-						  .error = db_text(q, 2),
-						  .count = db_int(q, 3),
-						  .failed = db_int(q, 4),
-						  .in_a_row = db_int(q, 5),
-						  .first_at = db_int(q, 6),
-						  .last_at = db_int(q, 7),
-						  .first_id = db_text(q, 8),
-						  .last_id = db_text(q, 9)};
-		more = each(&trouble, context);
+	struct grouping g = {.groups = calloc(GROUPS, sizeof *g.groups)};
+	if (!g.groups)
+		return diag_fail(d, DIAG_IO, "out of memory");
+	struct db_query *q = db_query(&j->db, "SELECT id FROM destination WHERE :name IS NULL OR name = :name");
+	db_set_text(q, ":name", filter->destination);
+	int result = 0;
+	while (result == 0 && db_row(q))
+		result = gather(j, filter, db_int(q, 0), &g, d);
+	db_done(q);
+	qsort(g.groups, g.count, sizeof *g.groups, most_first);
+	if (result == 0)
+		show_groups(j, &g, limit, each, context);
+	for (size_t i = 0; i < g.count; i++) {
+		buf_free(&g.groups[i].code);
+		buf_free(&g.groups[i].error);
 	}
-	return finish(j, q, &sql, d);
+	free(g.groups);
+	buf_free(&g.kind);
+	return result < 0 ? -1 : db_failed(&j->db, d);
 }
 
 /* ---- what is open ---- */
 
-/* The oldest in processing comes out of min() behind the time that it is chosen by. */
-static const char *const open_deliveries =
-    "SELECT name, waiting, processing, late, late_since, stuck, processing_since, "
-    "(SELECT id FROM event WHERE seq = CAST(substr(oldest, 16) AS INTEGER)), lapsed, "
-    "(SELECT id FROM event WHERE seq = lapsed_event), last_claimed_at FROM (SELECT n.name, count(*) AS waiting, "
-    "sum(working) AS processing, sum(late) AS late, min(iif(late, due_at, NULL)) AS late_since, "
-    "sum(working AND worked_at < :late) AS stuck, min(iif(working, worked_at, NULL)) AS processing_since, "
-    "min(iif(working, printf('%015d', worked_at) || event, NULL)) AS oldest, sum(lapses > 0) AS lapsed, "
-    "min(iif(lapses > 0, event, NULL)) AS lapsed_event, max(claimed_at) AS last_claimed_at "
-    "FROM (SELECT *, status = 1 AS working, coalesce(started_at, claimed_at) AS worked_at, "
-    "status <> 1 AND lane < 3 AND due_at < :late AS late FROM delivery WHERE due_at IS NOT NULL) "
-    "JOIN destination n ON n.id = destination GROUP BY n.id)";
+/* Due for long in that lane, claimed by nobody. */
+static void add_late(struct journal *j, int64_t destination, enum journal_lane lane, int64_t late,
+		     struct journal_backlog *backlog)
+{
+	struct db_query *q = db_query(
+	    &j->db, "SELECT count(*), min(due_at) FROM (SELECT due_at FROM delivery INDEXED BY delivery_due "
+		    "WHERE destination = :destination AND lane = :lane AND due_at < :late AND due_at IS NOT NULL "
+		    "AND status <> 1 ORDER BY due_at LIMIT :most)");
+	db_set_int(q, ":destination", destination);
+	db_set_int(q, ":lane", lane);
+	db_set_int(q, ":late", late);
+	db_set_int(q, ":most", JOURNAL_LATE_MOST - backlog->late);
+	if (db_row(q) && db_int(q, 0)) {
+		backlog->late += db_int(q, 0);
+		if (!backlog->late_since || db_int(q, 1) < backlog->late_since)
+			backlog->late_since = db_int(q, 1);
+	}
+	db_done(q);
+}
+
+/* Those in processing are no more than what pipelines hold. */
+static void add_processing(struct journal *j, int64_t destination, int64_t late, struct journal_backlog *backlog,
+			   struct buf ids[2])
+{
+	static const char id_of[] = "SELECT id FROM event WHERE seq = :number";
+	struct db_query *q =
+	    db_query(&j->db, "SELECT event, coalesce(started_at, claimed_at), lapses, claimed_at FROM delivery "
+			     "INDEXED BY delivery_status WHERE destination = :destination AND status = 1 LIMIT 5000");
+	int64_t oldest = 0, lapsed = 0;
+	db_set_int(q, ":destination", destination);
+	while (db_row(q)) {
+		int64_t at = db_int(q, 1);
+		backlog->stuck += at < late;
+		backlog->last_claimed_at = later(backlog->last_claimed_at, db_int(q, 3));
+		if (!backlog->processing_since || at < backlog->processing_since) {
+			backlog->processing_since = at;
+			oldest = db_int(q, 0);
+		}
+		if (db_int(q, 2)) {
+			backlog->lapsed++;
+			lapsed = lapsed ? lapsed : db_int(q, 0);
+		}
+	}
+	db_done(q);
+	backlog->processing_id = look_up(j, id_of, oldest, &ids[0]);
+	backlog->lapsed_id = look_up(j, id_of, lapsed, &ids[1]);
+}
 
 int journal_backlogs(struct journal *j, int64_t now, bool (*each)(const struct journal_backlog *backlog, void *context),
 		     void *context, struct diag *d)
 {
-	struct db_query *q = db_query(&j->db, open_deliveries);
-	db_set_int(q, ":late", now - JOURNAL_LEASE_MS);
+	struct buf ids[2] = {BUF_INIT, BUF_INIT};
+	struct db_query *q = db_query(
+	    &j->db,
+	    "SELECT id, name, sum(n), sum(iif(status = 1, n, 0)) FROM tally JOIN destination ON id = destination "
+	    "WHERE axis = 6 AND slot = 0 AND status IN (0, 1, 4) GROUP BY id HAVING sum(n) > 0");
 	for (bool more = true; more && db_row(q);) {
-		struct journal_backlog backlog = {.destination = db_text(q, 0),
-						  .waiting = db_int(q, 1),
-						  .processing = db_int(q, 2),
-						  .late = db_int(q, 3),
-						  .late_since = db_int(q, 4),
-						  .stuck = db_int(q, 5),
-						  .processing_since = db_int(q, 6),
-						  .processing_id = db_text(q, 7),
-						  .lapsed = db_int(q, 8),
-						  .lapsed_id = db_text(q, 9),
-						  .last_claimed_at = db_int(q, 10)};
+		struct journal_backlog backlog = {
+		    .destination = db_text(q, 1), .waiting = db_int(q, 2), .processing = db_int(q, 3)};
+		for (enum journal_lane lane = LANE_FIRST; lane <= LANE_RETRY; lane++)
+			add_late(j, db_int(q, 0), lane, now - JOURNAL_LEASE_MS, &backlog);
+		add_processing(j, db_int(q, 0), now - JOURNAL_LEASE_MS, &backlog, ids);
 		more = each(&backlog, context);
 	}
 	db_done(q);
+	buf_free(&ids[0]);
+	buf_free(&ids[1]);
 	return db_failed(&j->db, d);
 }
 
 /* ---- receipt ---- */
 
-int journal_received(struct journal *j, int64_t from, int64_t until, int64_t most, int64_t *count, struct diag *d)
+int journal_arrivals(struct journal *j, int64_t now, int64_t span_ms,
+		     bool (*each)(const struct journal_arrival *arrival, void *context), void *context, struct diag *d)
 {
-	struct db_query *q =
-	    db_query(&j->db, "SELECT count(*) FROM (SELECT 1 FROM event WHERE received_at >= :from AND "
-			     "received_at < :until LIMIT :most)");
-	db_set_int(q, ":from", from);
-	db_set_int(q, ":until", until);
-	db_set_int(q, ":most", most);
-	*count = db_row(q) ? db_int(q, 0) : 0;
+	enum { WEEK_SLOTS = (int)(7 * CLOCK_DAY / TALLY_SLOT_MS) };
+	struct db_query *q = db_query(&j->db, "SELECT source, last_at, n FROM tally WHERE axis = 4 ORDER BY source");
+	for (bool more = true; more && db_row(q);) {
+		struct journal_arrival arrival = {
+		    .source = db_text(q, 0), .last_at = db_int(q, 1), .ever = db_int(q, 2)};
+		int64_t *const counts[] = {&arrival.lately, &arrival.week_ago, &arrival.two_weeks_ago};
+		for (int week = 0; week < 3; week++) {
+			struct db_query *sum =
+			    db_query(&j->db, "SELECT sum(n) FROM tally WHERE axis = 2 AND slot > :from "
+					     "AND slot <= :to AND source = :source");
+			int64_t to = now / TALLY_SLOT_MS - week * WEEK_SLOTS;
+			db_set_int(sum, ":from", to - span_ms / TALLY_SLOT_MS);
+			db_set_int(sum, ":to", to);
+			db_set_text(sum, ":source", arrival.source);
+			*counts[week] = db_row(sum) ? db_int(sum, 0) : 0;
+			db_done(sum);
+		}
+		more = each(&arrival, context);
+	}
 	db_done(q);
 	return db_failed(&j->db, d);
 }
 
-int journal_last_received(struct journal *j, int64_t *at, struct diag *d)
+/* ---- for ever ---- */
+
+int journal_evers(struct journal *j, bool (*each)(const struct journal_ever *ever, void *context), void *context,
+		  struct diag *d)
 {
-	struct db_query *q = db_query(&j->db, "SELECT max(received_at) FROM event");
-	*at = db_row(q) ? db_int(q, 0) : 0;
+	struct db_query *q =
+	    db_query(&j->db, "SELECT name, source, status, n FROM tally JOIN destination "
+			     "ON id = destination WHERE axis = 3 AND slot = 0 ORDER BY id, source, status");
+	for (bool more = true; more && db_row(q);) {
+		struct journal_ever ever = {db_text(q, 0), db_text(q, 1), (enum journal_status)db_int(q, 2),
+					    db_int(q, 3)};
+		more = each(&ever, context);
+	}
 	db_done(q);
 	return db_failed(&j->db, d);
 }

@@ -87,6 +87,12 @@ static void count(struct journal *j, const struct journal_delivery *row, enum jo
 					.status = (int)status,
 					.n = n,
 					.last_at = n > 0 ? at : 0});
+	add_to(j, (struct journal_cell){.axis = TALLY_NOW,
+					.destination = row->destination,
+					.source = row->source,
+					.status = (int)status,
+					.n = n,
+					.last_at = n > 0 ? at : 0});
 	if (status == JOURNAL_DELIVERED || troubled)
 		add_to(j, (struct journal_cell){.axis = TALLY_OUTCOME,
 						.slot = at / TALLY_SLOT_MS,
@@ -143,12 +149,12 @@ void journal_save_tallies(struct journal *j)
 		const struct journal_cell *cell = &j->tallies.cells[i];
 		if (!cell->n) /* came and went within this transaction */
 			continue;
-		struct db_query *q =
-		    db_query(&j->db, "INSERT INTO tally VALUES (:axis, :slot, :destination, :source, :status, :n, :last_at, "
-				     ":first, :last) ON CONFLICT DO UPDATE SET n = n + excluded.n, "
-				     "last_at = max(last_at, excluded.last_at), "
-				     "first_event = min(first_event, excluded.first_event), "
-				     "last_event = max(last_event, excluded.last_event)");
+		struct db_query *q = db_query(
+		    &j->db, "INSERT INTO tally VALUES (:axis, :slot, :destination, :source, :status, :n, :last_at, "
+			    ":first, :last) ON CONFLICT DO UPDATE SET n = n + excluded.n, "
+			    "last_at = max(last_at, excluded.last_at), "
+			    "first_event = min(first_event, excluded.first_event), "
+			    "last_event = max(last_event, excluded.last_event)");
 		db_set_int(q, ":axis", cell->axis);
 		db_set_int(q, ":slot", cell->slot);
 		db_set_int(q, ":destination", cell->destination);
@@ -165,9 +171,10 @@ void journal_save_tallies(struct journal *j)
 
 void journal_sweep_tallies(struct journal *j, int64_t before, int64_t long_before)
 {
-	struct db_query *q = db_query(&j->db, "DELETE FROM tally WHERE (axis = 0 AND slot < :hour AND n = 0) "
-					      "OR (axis = 1 AND slot < :slot AND n = 0) OR (axis = 2 AND slot < :old_slot) "
-					      "OR (axis = 5 AND slot < :old_hour)");
+	struct db_query *q =
+	    db_query(&j->db, "DELETE FROM tally WHERE (axis = 0 AND slot < :hour AND n = 0) "
+			     "OR (axis = 1 AND slot < :slot AND n = 0) OR (axis = 2 AND slot < :old_slot) "
+			     "OR (axis = 5 AND slot < :old_hour)");
 	db_set_int(q, ":hour", before / TALLY_HOUR_MS);
 	db_set_int(q, ":slot", before / TALLY_SLOT_MS);
 	db_set_int(q, ":old_hour", long_before / TALLY_HOUR_MS);

@@ -11,7 +11,10 @@ enum {
 	SPIKE_LEAST = 10,   /* failures in an hour */
 	SPIKE_TIMES = 3,    /* as many as in the usual hour */
 	SPIKE_SHARE = 10,   /* percent of what was done in that hour */
-	QUIET_EARLIER = 5,  /* events in the same hours of earlier weeks */
+	QUIET_EARLIER = 5,  /* events of a source in the same hours of each of two earlier weeks */
+	PATTERN_DAYS = 3,   /* on that many of seven days */
+	PATTERN_LEAST = 5,  /* attempts that failed in that hour */
+	PATTERN_TIMES = 3,  /* as many as in the usual hour of the day */
 	OPEN_LONG_HOURS = 1 /* a breaker open for longer is critical */
 };
 
@@ -213,6 +216,46 @@ static bool judge_rejected(const struct facts *f, const struct facts_destination
 	return true;
 }
 
+/* On how many of the days before this hour of the clock had far more failures than that day usually has in an hour. */
+static int pattern_days(const struct journal_course *c, int hour)
+{
+	int days = 0;
+	for (int day = 0; day < JOURNAL_DAYS; day++) {
+		int64_t hours[24], here = c->failures[day][hour];
+		memcpy(hours, c->failures[day], sizeof hours);
+		qsort(hours, 24, sizeof *hours, by_size);
+		days += here >= PATTERN_LEAST && here >= PATTERN_TIMES * hours[12];
+	}
+	return days;
+}
+
+static void judge_daily_pattern(const struct facts *f, const struct facts_destination *to, struct verdict *v)
+{
+	const struct journal_course *c = &to->course;
+	int worst = 0, most = 0;
+	for (int hour = 0; hour < 24; hour++)
+		if (pattern_days(c, hour) > most) {
+			most = pattern_days(c, hour);
+			worst = hour;
+		}
+	if (most < PATTERN_DAYS)
+		return;
+	struct finding finding = about("daily-pattern", VERDICT_WARNING, to, NULL, 0,
+				       "attempts failed in the same hour of the day on several of the last 7 days");
+	for (int day = 0; day < JOURNAL_DAYS; day++) {
+		int64_t at = (f->now / CLOCK_HOUR - 24 * day - worst) * CLOCK_HOUR;
+		finding.count += c->failures[day][worst];
+		if (c->failures[day][worst] < PATTERN_LEAST)
+			continue;
+		finding.first_at = at;
+		finding.last_at = finding.last_at ? finding.last_at : at;
+	}
+	finding.advice =
+	    "Something happens at that hour: a maintenance window, a backup, a batch of the sender, a quota that "
+	    "runs out. Ask the destination, or lower its rate.";
+	add(v, finding);
+}
+
 static void judge_scattered(const struct facts *f, const struct facts_destination *to, struct verdict *v)
 {
 	if (to->course.troubled)
@@ -261,10 +304,13 @@ static void judge_unclaimed(const struct facts *f, const struct facts_destinatio
 {
 	const struct journal_backlog *b = &to->backlog;
 	int64_t lately = f->now - JOURNAL_LEASE_MS;
-	if (!b->late || to->health.open_until || b->last_claimed_at > lately || to->course.last_delivered_at > lately)
+	if (!b->late || to->health.open_until || b->last_claimed_at > lately || to->course.last_delivered_at > lately ||
+	    to->course.last_troubled_at > lately)
 		return;
-	struct finding finding = about("unclaimed", VERDICT_CRITICAL, to, NULL, b->late,
-				       "due for more than 15 minutes, and no pipeline takes them");
+	struct finding finding =
+	    about("unclaimed", VERDICT_CRITICAL, to, NULL, b->late,
+		  b->late < JOURNAL_LATE_MOST ? "due for more than 15 minutes, and no pipeline takes them"
+					      : "or more due for more than 15 minutes, and no pipeline takes them");
 	finding.first_at = b->late_since;
 	finding.advice = "See that evt-retry runs, and that the destination's file is there and sound.";
 	add(v, finding);
@@ -298,22 +344,36 @@ static void judge_breaker(const struct facts *f, const struct facts_destination 
 
 /* ---- rules about receipt ---- */
 
+static bool is_silent(const struct journal_arrival *a)
+{
+	return !a->lately && a->week_ago >= QUIET_EARLIER && a->two_weeks_ago >= QUIET_EARLIER;
+}
+
 static void judge_receipt(const struct facts *f, struct verdict *v)
 {
-	struct finding finding = {.last_at = f->last_received_at};
-	if (!f->last_received_at || f->received_now)
-		return;
-	if (f->received_week_ago >= QUIET_EARLIER && f->received_two_weeks_ago >= QUIET_EARLIER) {
-		finding.name = "silent";
-		finding.severity = VERDICT_WARNING;
-		finding.what = "events received in the last 2 hours, but some in the same hours of the last two weeks";
-		finding.advice = "See that evt-receive runs and can be reached, and whether the senders still send.";
-	} else {
-		finding.name = "quiet";
-		finding.severity = VERDICT_OK;
-		finding.what = "events received in the last 2 hours, as may be at this hour";
+	struct finding quiet = {.name = "quiet",
+				.severity = VERDICT_OK,
+				.what = "events received in the last 2 hours, as may be at this hour"};
+	bool any = false, silent = false;
+	for (size_t i = 0; i < f->arrival_count; i++) {
+		const struct journal_arrival *a = &f->arrivals[i];
+		any = any || a->lately;
+		quiet.last_at = a->last_at > quiet.last_at ? a->last_at : quiet.last_at;
+		if (!is_silent(a))
+			continue;
+		silent = true;
+		add(v,
+		    (struct finding){
+			.name = "silent",
+			.severity = VERDICT_WARNING,
+			.source = a->source,
+			.last_at = a->last_at,
+			.what = "events received in the last 2 hours, but some in the same hours of the last two weeks",
+			.advice = "See that evt-receive runs and can be reached, that it does not refuse the requests "
+				  "(its standard error says), and whether the sender still sends."});
 	}
-	add(v, finding);
+	if (f->arrival_count && !any && !silent)
+		add(v, quiet);
 }
 
 /* ---- the verdict ---- */
@@ -331,6 +391,7 @@ void verdict_judge(const struct facts *f, struct verdict *v)
 	for (size_t i = 0; i < f->destination_count; i++) {
 		const struct facts_destination *to = &f->destinations[i];
 		judge_course(f, to, v);
+		judge_daily_pattern(f, to, v);
 		judge_stuck(to, v);
 		judge_unclaimed(f, to, v);
 		judge_lapsed(to, v);
@@ -374,6 +435,10 @@ static void write_finding(struct buf *b, const struct finding *finding, const st
 		buf_add_text(b, " to ");
 		add_words(b, finding->destination);
 	}
+	if (finding->source.ptr) {
+		buf_add_text(b, " from ");
+		add_words(b, finding->source);
+	}
 	buf_printf(b, ": %" PRId64 " %s", finding->count, finding->what);
 	add_when(b, "first", finding->first_at, finding->first_id, style);
 	add_when(b, "last", finding->last_at, finding->last_id, style);
@@ -407,10 +472,11 @@ size_t verdict_add_names(struct buf *b, const struct verdict *v)
 		const struct finding *finding = &v->findings[i];
 		if (finding->severity == VERDICT_OK)
 			continue;
+		struct slice whose = finding->destination.ptr ? finding->destination : finding->source;
 		buf_printf(b, "%s%s", named++ ? ", " : "", finding->name);
-		if (finding->destination.ptr) {
+		if (whose.ptr) {
 			buf_add_text(b, " (");
-			add_words(b, finding->destination);
+			add_words(b, whose);
 			buf_add_char(b, ')');
 		}
 	}
@@ -442,6 +508,7 @@ static void write_finding_json(struct buf *b, const struct finding *finding)
 		   verdict_severity_name(finding->severity), finding->count);
 	add_member(b, "what", slice_of(finding->what));
 	add_member(b, "destination", finding->destination);
+	add_member(b, "source", finding->source);
 	add_member(b, "error", finding->error);
 	add_member(b, "first_id", finding->first_id);
 	add_member(b, "last_id", finding->last_id);

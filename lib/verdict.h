@@ -16,6 +16,7 @@ struct finding {
 	const char *name;
 	enum verdict_severity severity;
 	struct slice destination; /* SLICE_NONE: it concerns none, or those that have none */
+	struct slice source;      /* SLICE_NONE: it concerns none in particular */
 	int64_t count;
 	const char *what; /* reads on from the count */
 	struct slice first_id, last_id;

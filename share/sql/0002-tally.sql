@@ -11,7 +11,8 @@
 --   3  for ever: how often deliveries came into a status, by destination, source and status
 --   4  for ever: events by source
 --   5  attempts that failed, by the hour and destination, whatever became of the delivery
--- A slot is the instant divided by its length. Axes 0 and 1 equal what counting the rows gives, at every commit; to
+--   6  deliveries as they stand, of any hour, by destination, source and status
+-- A slot is the instant divided by its length. Axes 0, 1 and 6 equal what counting the rows gives, at every commit; to
 -- fill them, and to check them, see below. A cell of 0 means nothing and goes when evt-prune comes by.
 CREATE TABLE tally (
 	axis        INTEGER NOT NULL,
@@ -48,12 +49,15 @@ INSERT INTO tally
 SELECT 5, ended_at / 3600000, destination, '', 0, count(*), max(ended_at), NULL, NULL
   FROM attempt WHERE code IS NOT NULL AND ended_at IS NOT NULL GROUP BY 1, 2, 3;
 
+INSERT INTO tally
+SELECT 6, 0, destination, source, status, sum(n), max(last_at), NULL, NULL FROM tally WHERE axis = 0 GROUP BY 3, 4, 5;
+
 -- Types and sources are few and destinations are: each new row goes to the end of its run, on a page that is at hand.
 CREATE INDEX event_type ON event (type);
 CREATE INDEX event_source ON event (source);
 DROP INDEX delivery_failed;
 CREATE INDEX delivery_status ON delivery (destination, status, event);
--- By subject, within runs of 2048 events, so that what is written lies on few pages; who searches goes from run to run.
-CREATE INDEX delivery_subject ON delivery (event >> 11, subject_key) WHERE subject_key IS NOT NULL;
+-- By subject, within runs of 16384 events, so that what is written lies on few pages; who searches goes from run to run.
+CREATE INDEX delivery_subject ON delivery (event >> 14, subject_key) WHERE subject_key IS NOT NULL;
 -- What is in trouble, by when it got there. Deliveries that never fail are not in it.
-CREATE INDEX delivery_trouble ON delivery (destination, updated_at, code, error) WHERE status IN (3, 4);
+CREATE INDEX delivery_trouble ON delivery (destination, updated_at, status, code, error) WHERE status IN (3, 4);

@@ -62,7 +62,7 @@ SELECT i, CASE WHEN i % 5000 = 0 THEN 4 ELSE 1 + i % 3 END, status,
        CASE status WHEN 2 THEN 'rec_' || i END
   FROM made, span;
 UPDATE event SET key = $(key evt_7) WHERE seq = 7;
-UPDATE delivery SET subject_key = $(key 'hubspot\0contact/42') WHERE event IN (SELECT seq FROM event WHERE source = 'hubspot' AND subject = 'contact/42');
+UPDATE delivery SET subject_key = $(key 'stripe\0contact/55433') WHERE event IN (SELECT seq FROM event WHERE source = 'stripe' AND subject = 'contact/55433');
 UPDATE event SET key = $(key "evt_$((deliveries / 2))") WHERE seq = $deliveries / 2;
 CREATE INDEX event_key ON event (key);
 CREATE INDEX event_received ON event (received_at);

@@ -14,8 +14,10 @@ static inline int tallies_differ(const char *path)
 	    "SELECT 0 AS axis, received_at / 3600000 AS slot, destination, source, status, count(*) AS n "
 	    "FROM delivery JOIN event ON seq = event GROUP BY 1, 2, 3, 4, 5 UNION ALL "
 	    "SELECT 1, updated_at / 600000, destination, '', iif(status = 2 AND attempts - spent > 1, 6, status), count(*) "
-	    "FROM delivery WHERE status = 2 OR (status IN (3, 4) AND code IS NOT NULL) GROUP BY 1, 2, 3, 4, 5), "
-	    "kept AS (SELECT axis, slot, destination, source, status, n FROM tally WHERE axis < 2 AND n <> 0) "
+	    "FROM delivery WHERE status = 2 OR (status IN (3, 4) AND code IS NOT NULL) GROUP BY 1, 2, 3, 4, 5 UNION ALL "
+	    "SELECT 6, 0, destination, source, status, count(*) FROM delivery JOIN event ON seq = event "
+	    "GROUP BY 3, 4, 5), "
+	    "kept AS (SELECT axis, slot, destination, source, status, n FROM tally WHERE axis IN (0, 1, 6) AND n <> 0) "
 	    "SELECT format('%d/%d/%d/%s/%d: %d', axis, slot, destination, source, status, n) FROM "
 	    "(SELECT * FROM (SELECT * FROM counted EXCEPT SELECT * FROM kept) "
 	    "UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM counted))";

@@ -12,6 +12,7 @@
 
 static struct facts_destination crm;
 static struct journal_trouble troubles[3];
+static struct journal_arrival arrivals[2];
 static struct facts facts;
 static struct verdict verdict;
 
@@ -23,9 +24,10 @@ static int all_well(void **state)
 	crm.course.delivered = crm.course.delivered_by_hour[0] = 100;
 	crm.course.last_delivered_at = NOW - CLOCK_MINUTE;
 	memset(troubles, 0, sizeof troubles);
+	arrivals[0] = (struct journal_arrival){.source = SLICE("shop"), .last_at = NOW - CLOCK_MINUTE, .lately = 5};
 	facts = (struct facts){.now = NOW,
-			       .last_received_at = NOW - CLOCK_MINUTE,
-			       .received_now = FACTS_ENOUGH,
+			       .arrivals = arrivals,
+			       .arrival_count = 1,
 			       .destinations = &crm,
 			       .destination_count = 1,
 			       .troubles = troubles};
@@ -288,6 +290,10 @@ static void unclaimed_means_that_nobody_is_at_work(void **state)
 	crm.course.last_delivered_at++;
 	finds_no("unclaimed");
 	crm.course.last_delivered_at--;
+	crm.course.last_troubled_at = NOW - JOURNAL_LEASE_MS + 1;
+	finds_no("unclaimed");
+	crm.course.last_troubled_at--;
+	finds("unclaimed", VERDICT_CRITICAL);
 	crm.health.open_until = NOW;
 	finds_no("unclaimed");
 	crm.health.open_until = 0;
@@ -309,20 +315,69 @@ static void an_open_breaker_is_critical_after_an_hour(void **state)
 static void silence_is_measured_against_the_same_hours_of_two_weeks(void **state)
 {
 	(void)state;
-	facts.received_week_ago = facts.received_two_weeks_ago = FACTS_ENOUGH;
-	facts.received_now = 1;
+	arrivals[0].week_ago = arrivals[0].two_weeks_ago = 5;
+	arrivals[0].lately = 1;
 	finds_no("silent");
 	finds_no("quiet");
-	facts.received_now = 0;
+	arrivals[0].lately = 0;
 	finds("silent", VERDICT_WARNING);
-	facts.received_week_ago--;
+	finds_no("quiet");
+	arrivals[0].week_ago--;
 	finds_no("silent");
 	finds("quiet", VERDICT_OK);
-	facts.received_week_ago++;
-	facts.received_two_weeks_ago--;
+	arrivals[0].week_ago++;
+	arrivals[0].two_weeks_ago--;
+	finds_no("silent");
 	finds("quiet", VERDICT_OK);
-	facts.last_received_at = 0; /* a new journal */
+	facts.arrival_count = 0; /* a new journal */
 	finds_no("quiet");
+}
+
+static void one_source_is_silent_while_another_sends(void **state)
+{
+	(void)state;
+	arrivals[1] =
+	    (struct journal_arrival){.source = SLICE("bank"), .last_at = 7, .week_ago = 9, .two_weeks_ago = 9};
+	facts.arrival_count = 2;
+	const struct finding *finding = judged("silent");
+	assert_non_null(finding);
+	assert_true(slice_is(finding->source, "bank"));
+	assert_int_equal(finding->last_at, 7);
+	finds_no("quiet");
+	struct buf names = BUF_INIT;
+	verdict_add_names(&names, &verdict);
+	assert_string_equal(names.data, "silent (bank)");
+	buf_free(&names);
+}
+
+static void the_same_hour_of_three_days_is_a_pattern(void **state)
+{
+	(void)state;
+	crm.course.failures[1][4] = crm.course.failures[2][4] = crm.course.failures[6][4] = 5;
+	finds("daily-pattern", VERDICT_WARNING);
+	const struct finding *finding = judged("daily-pattern");
+	assert_int_equal(finding->count, 15);
+	assert_int_equal(finding->last_at, NOW - 28 * CLOCK_HOUR);
+	assert_int_equal(finding->first_at, NOW - (6 * 24 + 4) * CLOCK_HOUR);
+	crm.course.failures[6][4] = 4;
+	finds_no("daily-pattern");
+	crm.course.failures[6][4] = 0;
+	crm.course.failures[6][3] = 5; /* another hour */
+	finds_no("daily-pattern");
+}
+
+static void a_day_of_failures_in_every_hour_is_no_pattern(void **state)
+{
+	(void)state;
+	for (int day = 0; day < JOURNAL_DAYS; day++)
+		for (int hour = 0; hour < 24; hour++)
+			crm.course.failures[day][hour] = 4;
+	for (int day = 0; day < 3; day++)
+		crm.course.failures[day][9] = 11;
+	finds_no("daily-pattern");
+	for (int day = 0; day < 3; day++)
+		crm.course.failures[day][9] = 12;
+	finds("daily-pattern", VERDICT_WARNING);
 }
 
 /* ---- in words ---- */
@@ -393,6 +448,9 @@ int main(void)
 	    TEST(unclaimed_means_that_nobody_is_at_work),
 	    TEST(an_open_breaker_is_critical_after_an_hour),
 	    TEST(silence_is_measured_against_the_same_hours_of_two_weeks),
+	    TEST(one_source_is_silent_while_another_sends),
+	    TEST(the_same_hour_of_three_days_is_a_pattern),
+	    TEST(a_day_of_failures_in_every_hour_is_no_pattern),
 	    TEST(a_monitor_gets_one_line_and_performance_data),
 	    TEST(the_worst_comes_first),
 	};
