@@ -48,6 +48,7 @@ check_all_delivered() {
 		[ "$(status_of "$id")" = delivered ]
 	done <"$BATS_TEST_TMPDIR/taken"
 	[ "$(curl -s "$DEST_URL/-/counts" | jq .records)" -eq "$(query 'select count(*) from history')" ]
+	tallies_hold
 }
 
 # kill_while_busy NAME: kills that stage with events on their way, ends the rest, and recovers from the journal.
