@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "filter.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "clock.h"
@@ -127,4 +129,22 @@ struct slice *filter_take_ids(struct journal_filter *f, char **operands, int cou
 	f->ids = ids;
 	f->id_count = (size_t)count;
 	return ids;
+}
+
+void filter_add_after(struct buf *b, struct journal_key key)
+{
+	buf_printf(b, "%" PRId64 "-%" PRId64, key.event, key.destination);
+}
+
+int filter_take_after(struct journal_filter *f, const char *text)
+{
+	char *end;
+	size_t digits = strspn(text, "0123456789"),
+	       more = text[digits] == '-' ? strspn(text + digits + 1, "0123456789") : 0;
+	if (!digits || !more || text[digits + 1 + more] != '\0')
+		return -1;
+	errno = 0;
+	f->before.event = strtoll(text, &end, 10);
+	f->before.destination = strtoll(end + 1, NULL, 10);
+	return errno || f->before.event == 0 ? -1 : 0;
 }

@@ -39,4 +39,8 @@ int filter_take(struct journal_filter *f, int option, const char *value, int64_t
  * when one cannot be an id. */
 struct slice *filter_take_ids(struct journal_filter *f, char **operands, int count, struct diag *d);
 
+/* A place in the history: the row behind which the next page begins, as text. Taking one: 0, or -1 when it is none. */
+void filter_add_after(struct buf *b, struct journal_key key);
+int filter_take_after(struct journal_filter *f, const char *text);
+
 #endif

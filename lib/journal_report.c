@@ -207,25 +207,70 @@ int journal_hours(struct journal *j, const struct journal_filter *filter, int64_
 	return finish(j, q, &sql, d);
 }
 
-int journal_histogram(struct journal *j, const struct journal_filter *filter,
-		      bool (*each)(const struct journal_hour *hour, void *context), void *context, struct diag *d)
+struct histogram {
+	bool (*each)(const struct journal_hour *hour, void *context);
+	void *context;
+	bool more;
+};
+
+/* Hour, status and count, in the order of hours. */
+static void show_hours(struct histogram *h, struct db_query *q)
 {
-	struct buf sql = BUF_INIT;
-	struct db_query *q = over_rows(
-	    j, filter, "SELECT received_at / 3600000, status, count(*) FROM r GROUP BY 1, 2 ORDER BY 1", &sql);
 	struct journal_hour hour = {.from_at = -1};
-	bool more = true;
-	while (more && db_row(q)) {
+	while (h->more && db_row(q)) {
 		int64_t from_at = db_int(q, 0) * CLOCK_HOUR;
 		if (from_at != hour.from_at) {
-			more = hour.from_at < 0 || each(&hour, context);
+			h->more = hour.from_at < 0 || h->each(&hour, h->context);
 			hour = (struct journal_hour){.from_at = from_at};
 		}
 		hour.by_status[db_int(q, 1)] = db_int(q, 2);
 	}
-	if (more && hour.from_at >= 0)
-		each(&hour, context);
+	if (h->more && hour.from_at >= 0)
+		h->more = h->each(&hour, h->context);
+}
+
+static int histogram_rows(struct journal *j, const struct journal_filter *f, int64_t since, int64_t until,
+			  struct histogram *h, struct diag *d)
+{
+	struct buf sql = BUF_INIT;
+	struct journal_filter part = *f;
+	if (until && since >= until)
+		return 0;
+	part.since = since;
+	part.until = until;
+	buf_add_text(&sql, "SELECT e.received_at / 3600000, d.status, count(*)" JOURNAL_FROM_HISTORY);
+	journal_add_conditions(&sql, &part);
+	buf_add_text(&sql, " GROUP BY 1, 2 ORDER BY 1");
+	struct db_query *q = compose(j, &sql);
+	journal_bind_conditions(q, &part);
+	show_hours(h, q);
 	return finish(j, q, &sql, d);
+}
+
+static int histogram_cells(struct journal *j, const struct journal_filter *f, int64_t from, int64_t to,
+			   struct histogram *h, struct diag *d)
+{
+	struct buf sql = BUF_INIT;
+	add_cells(&sql, TALLY_STATE, "slot, status, sum(n)", f);
+	buf_add_text(&sql, " GROUP BY 1, 2 ORDER BY 1");
+	struct db_query *q = compose(j, &sql);
+	bind_cells(q, f, from, to);
+	show_hours(h, q);
+	return finish(j, q, &sql, d);
+}
+
+int journal_histogram(struct journal *j, const struct journal_filter *f,
+		      bool (*each)(const struct journal_hour *hour, void *context), void *context, struct diag *d)
+{
+	struct histogram h = {each, context, true};
+	int64_t from = hour_of(f->since + TALLY_HOUR_MS - 1), to = f->until ? hour_of(f->until) : INT32_MAX;
+	if (!cells_know(f) || from >= to)
+		return histogram_rows(j, f, f->since, f->until, &h, d);
+	/* hours that the times begin or end in are counted by their rows */
+	if ((f->since && histogram_rows(j, f, f->since, from * TALLY_HOUR_MS, &h, d) < 0) ||
+	    histogram_cells(j, f, from, to, &h, d) < 0)
+		return -1;
+	return f->until ? histogram_rows(j, f, to * TALLY_HOUR_MS, f->until, &h, d) : 0;
 }
 
 int journal_sources(struct journal *j, const struct journal_filter *filter,

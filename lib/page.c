@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "page.h"
 
+#include "filter.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -241,7 +243,6 @@ struct listing {
 	int64_t shown;
 	bool more;
 	struct journal_key last;
-	int64_t last_at;
 };
 
 static void add_next(struct page_draft *p, const struct journal_row *row)
@@ -310,7 +311,6 @@ static bool take_row(const struct journal_row *row, void *context)
 		return false;
 	l->shown++;
 	l->last = row->key;
-	l->last_at = row->received_at;
 	buf_printf(p->b, "<tr role=\"row\" data-status=\"%s\"><td role=\"cell\" class=\"when\">",
 		   journal_status_name(row->status));
 	html_add_short_time(p->b, row->received_at, &p->page->style);
@@ -346,7 +346,7 @@ static void add_pager(struct listing *l)
 	}
 	buf_add_text(p->b, "</span><span>");
 	if (l->more && a) {
-		view_add_after(&after, l->last, l->last_at);
+		filter_add_after(&after, l->last);
 		buf_add_text(p->b, "<a rel=\"next\" href=\"");
 		view_add(p->b, a, VIEW_AFTER, buf_slice(&after).ptr);
 		buf_add_text(p->b, "\">Older →</a>");

@@ -117,10 +117,7 @@ int64_t view_refresh_s(const struct view *a)
 
 static int take_after(struct journal_filter *f, const char *text, struct diag *d)
 {
-	if (take_digits(&text, '-', &f->before_at) && take_digits(&text, '-', &f->before.event) &&
-	    take_digits(&text, '\0', &f->before.destination) && f->before.event > 0)
-		return 0;
-	return diag_fail(d, DIAG_USAGE, "after: not a place in the history");
+	return filter_take_after(f, text) < 0 ? diag_fail(d, DIAG_USAGE, "after: not a place in the history") : 0;
 }
 
 static int take_event(struct view *a, struct journal_filter *f, struct diag *d)
@@ -191,9 +188,4 @@ void view_add_event(struct buf *b, struct slice source, struct slice id)
 		buf_add_text(b, "&amp;source=");
 		html_add_query(b, source);
 	}
-}
-
-void view_add_after(struct buf *b, struct journal_key key, int64_t received_at)
-{
-	buf_printf(b, "%" PRId64 "-%" PRId64 "-%" PRId64, received_at, key.event, key.destination);
 }

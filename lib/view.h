@@ -18,7 +18,7 @@ enum view_key {
 	VIEW_SUBJECT,
 	VIEW_ERROR,
 	VIEW_LIMIT,   /* up to VIEW_ROWS_MOST */
-	VIEW_AFTER,   /* the row behind which the page begins, as view_add_after writes it */
+	VIEW_AFTER,   /* the row behind which the page begins, as filter_add_after writes it */
 	VIEW_EVENT,   /* this event whole */
 	VIEW_RAW,     /* its payload, byte for byte */
 	VIEW_REFRESH, /* seconds after which to ask again, from 5 */
@@ -48,8 +48,5 @@ int64_t view_refresh_s(const struct view *a); /* 0: never; -1: no number that is
 void view_add(struct buf *b, const struct view *a, enum view_key key, const char *value);
 void view_add_event(struct buf *b, struct slice source, struct slice id); /* "?event=...&amp;source=..." */
 void view_add_whole(struct buf *b, const struct view *a);                 /* for a header: no HTML */
-
-/* The value of VIEW_AFTER for the page behind this row. */
-void view_add_after(struct buf *b, struct journal_key key, int64_t received_at);
 
 #endif
