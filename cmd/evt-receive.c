@@ -7,6 +7,8 @@
 
 #include "cgi.h"
 #include "clock.h"
+#include "confine.h"
+#include "digest.h"
 #include "inherited.h"
 #include "listen.h"
 #include "options.h"
@@ -23,12 +25,14 @@ static const char usage[] =
     "\n"
     "  -l, --listen ADDR    listen there; PORT alone: on all addresses; port 0: a free one\n"
     "  -s, --source SOURCE  read records from standard input\n"
+    "  -u, --user USER      become this user after listening\n"
     "  -i, --idle SPAN      end when nobody has been connected for so long, such as 5m\n"
     "  -c, --config DIR   -j, --journal FILE   -v, --verbose   -q, --quiet   -h, --help   -V, --version\n";
 
 static const struct option own[] = {{"listen", required_argument, NULL, 'l'},
 				    {"source", required_argument, NULL, 's'},
 				    {"idle", required_argument, NULL, 'i'},
+				    {"user", required_argument, NULL, 'u'},
 				    {NULL, 0, NULL, 0}};
 
 enum { STOP_MS = 5000 }; /* how long the live output may take to end */
@@ -36,6 +40,7 @@ enum mode { MODE_NONE, MODE_LISTEN, MODE_CONNECTION, MODE_CGI, MODE_RECORDS };
 
 struct receive {
 	const char *address, *source; /* -l and -s */
+	const char *user;             /* -u */
 	const char *config, *journal;
 	enum mode mode;
 	int socket; /* inherited, or opened for -l; -1: none */
@@ -55,6 +60,21 @@ static enum mode find_mode(struct receive *r)
 	return kind == INHERITED_LISTENER ? MODE_LISTEN : kind == INHERITED_CONNECTION ? MODE_CONNECTION : MODE_NONE;
 }
 
+/* The path of a socket file that is ours, or NULL. */
+static const char *socket_file(const struct receive *r)
+{
+	return r->address && r->socket >= 0 && strncmp(r->address, "unix:", 5) == 0 ? r->address + 5 : NULL;
+}
+
+/* Reads nothing from now on but the journal. libcrypto reads its configuration at its first use, which is here. */
+static void confine(const struct receive *r)
+{
+	unsigned char hash[DIGEST_MOST];
+	digest_hash(DIGEST_SHA256, SLICE(""), hash);
+	if (!confine_files(r->journal, socket_file(r)))
+		diag_debug("not confined: this kernel has no Landlock, or it is off");
+}
+
 static int serve(struct receive *r, const struct sources *sources, struct journal *journal, struct diag *d)
 {
 	char name[LISTEN_NAME_SIZE];
@@ -66,15 +86,12 @@ static int serve(struct receive *r, const struct sources *sources, struct journa
 				.connection = -1,
 				.idle_ms = r->idle_ms,
 				.stop = r->stop};
-	if (r->address && (r->socket = listen_open(r->address, d)) < 0)
-		return -1;
 	*(r->mode == MODE_LISTEN ? &server.listener : &server.connection) = r->socket;
 	if (r->mode == MODE_LISTEN)
 		diag_notice("listening on %s", listen_name(r->socket, name));
+	confine(r);
 	outlet_wake(&r->outlet);
 	int result = server_run(&server, d);
-	if (r->address && strncmp(r->address, "unix:", 5) == 0)
-		unlink(r->address + 5);
 	outlet_stop(&r->outlet, STOP_MS);
 	return result;
 }
@@ -109,6 +126,10 @@ static int receive(struct receive *r, const struct sources *sources, struct diag
 		return cgi_run(sources, &r->reception, r->journal, STDIN_FILENO, STDOUT_FILENO, d);
 	if (r->mode != MODE_RECORDS)
 		r->stop = stop_hold();
+	if (r->address && (r->socket = listen_open(r->address, d)) < 0)
+		return -1;
+	if (r->user && confine_user(r->user, d) < 0)
+		return -1;
 	if (outlet_wanted(r->socket) && outlet_start(&r->outlet, r->journal, r->config, r->socket, d) < 0)
 		return -1;
 	struct journal *journal = journal_open(r->journal, JOURNAL_WRITE, d);
@@ -132,6 +153,8 @@ static int run(struct receive *r)
 		result = reception_load(&r->reception, r->config, &d);
 	if (result == 0)
 		result = receive(r, &sources, &d);
+	if (socket_file(r))
+		unlink(socket_file(r));
 	outlet_stop(&r->outlet, 0);
 	sources_free(&sources);
 	return result < 0 ? diag_report(&d) : result;
@@ -142,14 +165,14 @@ static void take_option(struct options *o, struct receive *r, int option)
 	if (option == 'i' && (clock_parse_span(slice_of(optarg), &r->idle_ms) < 0 || r->idle_ms == 0))
 		options_wrong(o, "-i: expected a duration, such as 90s or 5m");
 	else if (option != 'i')
-		*(option == 'l' ? &r->address : &r->source) = optarg;
+		*(option == 'l' ? &r->address : option == 's' ? &r->source : &r->user) = optarg;
 }
 
 int main(int argc, char **argv)
 {
 	struct options o;
 	struct receive r = {.socket = -1, .outlet = OUTLET_NONE};
-	options_open(&o, "evt-receive", usage, "l:s:i:", own, argc, argv);
+	options_open(&o, "evt-receive", usage, "l:s:i:u:", own, argc, argv);
 	for (int c; (c = options_next(&o)) != OPTIONS_END;)
 		take_option(&o, &r, c);
 	if (r.address && r.source)

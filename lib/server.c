@@ -225,7 +225,7 @@ static void sweep(struct loop *l)
 {
 	l->swept_at = l->hall.now;
 	if (l->spare < 0)
-		l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		l->spare = fcntl(l->epoll, F_DUPFD_CLOEXEC, 0);
 	if (l->deaf)
 		hear(l, true);
 	for (size_t i = l->count; i-- > 0;) {
@@ -467,8 +467,8 @@ static int begin(struct loop *l, struct diag *d)
 {
 	struct epoll_event gone = {.events = EPOLLIN, .data.ptr = l};
 	l->last = &l->waiting;
-	l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	l->spare = fcntl(l->epoll, F_DUPFD_CLOEXEC, 0);
 	find_limit(l);
 	l->all = calloc(l->most, sizeof *l->all);
 	tell_time(l);

@@ -342,3 +342,27 @@ END
 	grep -q '^HTTP/1.1 405 ' "$BATS_TEST_TMPDIR/out"
 	wait_until refused_rows 2
 }
+
+@test "it is confined to the journal's folder, and becomes another user when told" {
+	start_receiver -v
+	sender_is_served
+	if grep -q 'not confined' "$RECEIVE_ERR"; then
+		skip "no Landlock in this kernel"
+	fi
+	[ "$(awk '/NoNewPrivs/ { print $2 }' "/proc/$RECEIVE_PID/status")" = 1 ]
+	stop "$RECEIVE_PID"
+	[ "$(id -u)" = 0 ] || skip "only root can become somebody else"
+	chmod 755 "$BATS_TEST_TMPDIR" && mkdir "$BATS_TEST_TMPDIR/state" && chown nobody "$BATS_TEST_TMPDIR/state"
+	local dir=$BATS_TEST_TMPDIR
+	while [ "$dir" != / ]; do
+		chmod o+x "$dir"
+		dir=$(dirname "$dir")
+	done
+	export EVT_JOURNAL=$BATS_TEST_TMPDIR/state/journal.db
+	start_receiver -u nobody
+	sender_is_served
+	[ "$(stat -c %U "$EVT_JOURNAL")" = nobody ]
+	[ "$(stat -c %U "/proc/$RECEIVE_PID/status")" = nobody ] || [ "$(awk '/^Uid/ { print $2 }' "/proc/$RECEIVE_PID/status")" = "$(id -u nobody)" ]
+	run evt-receive -l 127.0.0.1:0 -u no-such-user
+	[ "$status" -eq 64 ]
+}
