@@ -179,7 +179,7 @@ static int64_t day_start(int64_t at, int offset, const struct show_style *style)
 	return (int64_t)(style->utc ? timegm(&tm) : mktime(&tm)) * 1000;
 }
 
-/* One, two or three days by the hour; else four, eight or twelve weeks by the day. The latest of them when the filter asks for more. */
+/* One, two or three days by the hour; else two, four, eight or twelve weeks by the day. The latest of them when the filter asks for more. */
 static void lay_out_bars(struct pictures *pics, int64_t from, int64_t until)
 {
 	int64_t end = (until + CLOCK_HOUR - 1) / CLOCK_HOUR * CLOCK_HOUR;

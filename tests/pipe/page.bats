@@ -145,11 +145,7 @@ browse() {
 		grep -qF "$header" "$HEAD"
 	done
 	without unsafe "$HEAD"
-	local port=${PAGE_URL##*:}
-	exec 7<>"/dev/tcp/127.0.0.1/${port%/}"
-	printf 'HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&7
-	cat <&7 >"$BODY"
-	exec 7>&-
+	talk 'HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >"$BODY"
 	grep -q '^Content-Length: [1-9]' "$BODY"
 	without '<html' "$BODY"
 	for method in POST PUT DELETE OPTIONS TRACE; do
@@ -198,6 +194,53 @@ browse() {
 	run evt-status --http -l 127.0.0.1:0 --auth none.users
 	[ "$status" -eq 78 ]
 	[[ $output != *nobody* ]]
+}
+
+# talk BYTES: sends them to the page as they are; prints all that comes back.
+talk() {
+	local port=${PAGE_URL##*:}
+	exec 7<>"/dev/tcp/127.0.0.1/${port%/}"
+	printf '%b' "$1" >&7
+	timeout 20 cat <&7
+	exec 7>&-
+}
+
+@test "live: requests that are none, or come in pieces, or one behind the other" {
+	fill
+	start_page
+	talk 'GET / HTTP/1.1\r\nHost: a\r\nHost: localhost\r\n\r\n' | grep -q '^HTTP/1.1 400 '
+	talk 'GET / HTTP/1.1\r\n\r\n' | grep -q '^HTTP/1.1 400 '
+	talk 'GET / HTTP/1.1\nHost: localhost\n\n' | grep -q '^HTTP/1.1 400 '
+	talk 'GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n' | grep -q '^HTTP/1.1 413 '
+	talk "GET /?$(printf 'a%.0s' {1..17000}) HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n" | grep -q '^HTTP/1.1 431 '
+	local two='GET /?status=failed HTTP/1.1\r\nHost: localhost\r\n\r\n'
+	[ "$(talk "$two${two/localhost/localhost\\r\\nConnection: close}" | grep -c '^HTTP/1.1 200 ')" -eq 2 ]
+	[ "$(get '')" = 200 ]
+}
+
+@test "live: those who do not read hold nothing of the journal, and nobody else up" {
+	command -v python3 >/dev/null || skip 'there is no python3'
+	fill
+	start_page
+	spawn mute python3 - "${PAGE_URL##*:}" "$BATS_TEST_TMPDIR/asked" <<-'END'
+		import pathlib, signal, socket, sys
+		mute = []
+		for i in range(80): # more than it takes in at once
+		    s = socket.socket()
+		    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+		    s.connect(("127.0.0.1", int(sys.argv[1].rstrip("/"))))
+		    if i < 40:
+		        s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50)
+		    mute.append(s)
+		pathlib.Path(sys.argv[2]).touch()
+		signal.pause()
+	END
+	wait_until test -e "$BATS_TEST_TMPDIR/asked"
+	[ "$(get '?status=failed' --max-time 20)" = 200 ]
+	line later 1 | evt-deliver
+	[ "$(get '?event=later' --max-time 20)" = 200 ]
+	# A checkpoint that takes all and starts the log anew needs every reader out.
+	[ "$(sqlite3 "$EVT_JOURNAL" 'pragma wal_checkpoint(truncate)')" = '0|0|0' ]
 }
 
 # as_inetd nowait|wait: one socket on standard streams, as inetd has it; prints the port to $BATS_TEST_TMPDIR/port.
