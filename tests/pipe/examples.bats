@@ -119,3 +119,29 @@ free_port() {
 	done
 	[ "$(query "select count(*) from history where status = 'skipped'")" -eq 6 ]
 }
+
+page_answers() {
+	curl -sSf "http://127.0.0.1:$RECEIVE_PORT/?type=order.*" | grep 'order.changed' >"$BATS_TEST_TMPDIR/row"
+}
+
+@test "the page of the examples is served under systemd and inetd" {
+	evt-receive -s orders <<<'{"id":7,"updated_at":"2026-11-23T06:00:00Z","total":19.90}' >/dev/null
+	if command -v systemd-socket-activate >/dev/null; then
+		free_port
+		spawn systemd systemd-socket-activate -l "127.0.0.1:$RECEIVE_PORT" -E PATH="$PATH" -E EVT_CONFIG="$EVT_CONFIG" \
+			-E EVT_JOURNAL="$EVT_JOURNAL" -E ASAN_OPTIONS -E LSAN_OPTIONS \
+			sh -c "exec $(sed -n 's,^ExecStart=/usr/local/bin/,,p' "$examples/systemd/evt-status.service")" </dev/null >/dev/null
+		wait_until page_answers
+		stop "$PID"
+	fi
+	if [ -x /usr/sbin/inetd ] && [ "$(id -u)" -eq 0 ]; then
+		free_port
+		sed -n 's/^127.0.0.1:8081 /&/p' "$examples/inetd.conf" |
+			sed -e "s,^127.0.0.1:8081,127.0.0.1:$RECEIVE_PORT," -e 's, evt , root ,' -e "s,/usr/local/bin,$BUILD," \
+				-e "s,/etc/evt,$EVT_CONFIG," -e "s,/var/lib/evt/journal.db,$EVT_JOURNAL," >"$BATS_TEST_TMPDIR/inetd.conf"
+		# shellcheck disable=SC2016 # for the inner shell
+		spawn inetd sh -c 'ulimit -n 256; exec inetd -i "$0"' "$BATS_TEST_TMPDIR/inetd.conf" </dev/null >/dev/null
+		wait_until page_answers
+		stop "$PID"
+	fi
+}
