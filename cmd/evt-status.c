@@ -30,7 +30,7 @@ static const char usage[] =
     "  --auth FILE          ask for one of its lines user:password\n"
     "  --host NAME          a name that browsers may call it by, besides localhost\n"
     "  --any-address        serve where others than this machine can connect, too\n"
-    "  --format FORMAT      table, tsv, json, jsonl or html\n"
+    "  --format FORMAT      table, tsv, json, jsonl, html, or event: the lines themselves\n"
     "  --raw                the payload of ID, byte for byte as received\n"
     "  --utc                times for people in UTC, not local time\n"
     "  -c, --config DIR   -j, --journal FILE   -v, --verbose   -q, --quiet   -h, --help   -V, --version\n"
@@ -84,17 +84,17 @@ static void take_mode(struct options *o, struct request *r, enum mode mode)
 
 static void take_format(struct options *o, struct request *r, const char *name)
 {
-	static const char *const formats[] = {"table", "tsv", "json", "jsonl"};
+	static const char *const formats[] = {"table", "tsv", "json", "jsonl", "event"};
 	r->html = strcmp(name, "html") == 0;
 	if (r->html)
 		return;
-	for (int i = HISTORY_TABLE; i <= HISTORY_JSONL; i++)
+	for (int i = HISTORY_TABLE; i <= HISTORY_EVENT; i++)
 		if (strcmp(name, formats[i]) == 0) {
 			r->format = (enum history_format)i;
 			r->format_given = true;
 			return;
 		}
-	options_wrong(o, "--format '%.200s': expected table, tsv, json, jsonl or html", name);
+	options_wrong(o, "--format '%.200s': expected table, tsv, json, jsonl, html or event", name);
 }
 
 /* 1 when it was one of those that --http has. */
@@ -140,7 +140,7 @@ static void take_options(struct options *o, struct request *r)
 
 static void judge_request(struct options *o, struct request *r, int ids)
 {
-	if (r->mode == HISTORY && ids && !(r->format_given && r->format <= HISTORY_TSV))
+	if (r->mode == HISTORY && ids && !(r->format_given && (r->format <= HISTORY_TSV || r->format == HISTORY_EVENT)))
 		r->mode = EVENTS;
 	if (r->mode == PAYLOAD && ids != 1)
 		options_wrong(o, "--raw: expected one ID");
@@ -154,7 +154,7 @@ static void judge_request(struct options *o, struct request *r, int ids)
 		options_wrong(o, "--check judges the whole journal: it takes no filters");
 	if (r->mode != HISTORY && r->mode != EVENTS && r->html)
 		options_wrong(o, "--format html: not with --raw, --summary or --check");
-	if (r->mode >= SUMMARY_OF_ALL && r->format_given && r->format < HISTORY_JSON)
+	if (r->mode >= SUMMARY_OF_ALL && r->format_given && r->format != HISTORY_JSON && r->format != HISTORY_JSONL)
 		options_wrong(o, "--summary and --check: expected --format json, or none for text");
 }
 
@@ -171,6 +171,8 @@ static int list(struct journal *j, struct request *r)
 		r->filter.limit = ROWS_ON_TERMINAL;
 	if (history_write(&h, j, &r->filter, &d) < 0)
 		return diag_report(&d);
+	if (h.expired)
+		diag_notice("%lld more have no payload any more", (long long)h.expired);
 	if (limited && h.more)
 		diag_notice("there are more than these %d: --limit N shows more, --since, --status and others choose",
 			    ROWS_ON_TERMINAL);

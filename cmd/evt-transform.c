@@ -4,12 +4,14 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "difference.h"
 #include "maps.h"
 #include "options.h"
 #include "transform.h"
 
 static const char usage[] =
     "usage: evt-transform [-nqv] [-c DIR] [-j FILE] [-m MAP] [--explain]\n"
+    "       evt-transform --diff [-qv] [-c DIR] [-j FILE] [-m MAP] [--format text|json]\n"
     "       evt-transform --check [-qv] [-c DIR] [MAP...]\n"
     "\n"
     "Applies to each event line of standard input the map of its destination, and writes the line.\n"
@@ -18,6 +20,8 @@ static const char usage[] =
     "  -m, --map MAP       this map for every line\n"
     "  -n, --no-journal    tell failures on standard error only\n"
     "      --check         only check the maps named, or all\n"
+    "      --diff          print what the map changes against what was sent; change nothing\n"
+    "      --format FORMAT of --diff: text, a unified diff (default), or json, an object a line\n"
     "      --explain       print where each value comes from; change nothing\n"
     "  -c, --config DIR    configuration folder\n"
     "  -j, --journal FILE  journal\n"
@@ -26,12 +30,43 @@ static const char usage[] =
     "  -V, --version\n"
     "  -h, --help\n";
 
-enum { CHECK = 256, EXPLAIN };
+enum { CHECK = 256, EXPLAIN, DIFF, FORMAT };
 static const struct option own_options[] = {{"map", required_argument, NULL, 'm'},
 					    {"no-journal", no_argument, NULL, 'n'},
 					    {"check", no_argument, NULL, CHECK},
+					    {"diff", no_argument, NULL, DIFF},
+					    {"format", required_argument, NULL, FORMAT},
 					    {"explain", no_argument, NULL, EXPLAIN},
 					    {NULL, 0, NULL, 0}};
+
+struct request {
+	struct slice map;
+	const char *format;
+	bool no_journal, checking, comparing, explaining;
+};
+
+static void take_options(struct options *o, struct request *r)
+{
+	for (int c; (c = options_next(o)) != OPTIONS_END;) {
+		if (c == 'm')
+			r->map = slice_of(optarg);
+		if (c == FORMAT)
+			r->format = optarg;
+		r->no_journal |= c == 'n';
+		r->checking |= c == CHECK;
+		r->comparing |= c == DIFF;
+		r->explaining |= c == EXPLAIN;
+	}
+	if (r->checking && (r->map.ptr || r->no_journal || r->explaining || r->comparing))
+		options_wrong(o, "--check goes with no other option than -c; maps are named behind it");
+	if (r->comparing && (r->no_journal || r->explaining))
+		options_wrong(
+		    o, "--diff looks into the journal, and explains nothing: it goes with neither -n nor --explain");
+	if (r->format && !r->comparing)
+		options_wrong(o, "--format goes with --diff");
+	if (r->format && strcmp(r->format, "text") != 0 && strcmp(r->format, "json") != 0)
+		options_wrong(o, "--format '%.200s': expected text or json", r->format);
+}
 
 static int check(const struct options *o)
 {
@@ -40,13 +75,37 @@ static int check(const struct options *o)
 	return broken ? DIAG_CONFIG : DIAG_OK;
 }
 
+static int compare(const struct options *o, const struct request *r)
+{
+	struct diag d;
+	struct difference_report report;
+	const struct difference_options options = {.config = o->config,
+						   .journal = o->journal,
+						   .map = r->map,
+						   .json = r->format && strcmp(r->format, "json") == 0,
+						   .input = STDIN_FILENO,
+						   .output = STDOUT_FILENO};
+	if (difference_run(&options, &report, &d) < 0)
+		return diag_report(&d);
+	diag_notice("%" PRIu64 " the same, %" PRIu64 " changed, %" PRIu64 " made for the first time, %" PRIu64
+		    " refused by the map, %" PRIu64 " skipped",
+		    report.same, report.changed, report.made, report.refused, report.skipped);
+	return report.bad ? DIAG_NO : DIAG_OK;
+}
+
 /* Failures that stand in the journal are no concern of the exit code. */
-static int transform(const struct transform_options *options)
+static int transform(const struct options *o, const struct request *r)
 {
 	struct diag d;
 	struct transform_report report;
+	const struct transform_options options = {.config = o->config,
+						  .journal = r->no_journal || r->explaining ? NULL : o->journal,
+						  .map = r->map,
+						  .explain = r->explaining,
+						  .input = STDIN_FILENO,
+						  .output = STDOUT_FILENO};
 	signal(SIGPIPE, SIG_IGN);
-	int result = transform_run(options, &report, &d);
+	int result = transform_run(&options, &report, &d);
 	diag_debug("%" PRIu64 " mapped, %" PRIu64 " passed on, %" PRIu64 " skipped, %" PRIu64 " failed, %" PRIu64
 		   " refused",
 		   report.mapped, report.passed, report.skipped, report.failed, report.refused);
@@ -60,25 +119,11 @@ static int transform(const struct transform_options *options)
 int main(int argc, char **argv)
 {
 	struct options o;
-	struct transform_options options = {.map = SLICE_NONE, .input = STDIN_FILENO, .output = STDOUT_FILENO};
-	bool checking = false, no_journal = false;
+	struct request r = {.map = SLICE_NONE};
 	options_open(&o, "evt-transform", usage, "m:n", own_options, argc, argv);
-	for (int c; (c = options_next(&o)) != OPTIONS_END;) {
-		if (c == 'm')
-			options.map = slice_of(optarg);
-		else if (c == 'n')
-			no_journal = true;
-		else if (c == CHECK)
-			checking = true;
-		else
-			options.explain = true;
-	}
-	if (checking && (options.map.ptr || no_journal || options.explain))
-		options_wrong(&o, "--check goes with no other option than -c; maps are named behind it");
-	if (!options_ready(&o, checking ? -1 : 0))
+	take_options(&o, &r);
+	if (!options_ready(&o, r.checking ? -1 : 0))
 		return options_close(&o);
-	options.config = o.config;
-	options.journal = no_journal || options.explain ? NULL : o.journal;
-	o.exit_code = checking ? check(&o) : transform(&options);
+	o.exit_code = r.checking ? check(&o) : r.comparing ? compare(&o, &r) : transform(&o, &r);
 	return options_close(&o);
 }

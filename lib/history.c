@@ -138,6 +138,7 @@ void history_add_members(struct buf *b, const struct journal_row *row)
 
 struct writing {
 	struct history *history;
+	struct journal *journal;
 	int64_t limit; /* rows shown; 0: all */
 	struct table table;
 	struct buf b;
@@ -152,6 +153,15 @@ int history_flush(struct buf *b, FILE *out, struct diag *d)
 	bool written = fwrite(b->data ? b->data : "", 1, b->len, out) == b->len && fflush(out) == 0;
 	buf_clear(b);
 	return written ? 0 : diag_errno(d, DIAG_IO, errno, "output");
+}
+
+/* False when its payload has expired, or the journal failed. */
+static bool add_event(struct writing *w, const struct journal_row *row)
+{
+	bool stored;
+	w->failed = journal_line(w->journal, row->key, row->destination, &stored, &w->b, w->d) < 0;
+	w->history->expired += !w->failed && !stored;
+	return !w->failed && stored;
 }
 
 static bool take_row(const struct journal_row *row, void *context)
@@ -174,7 +184,11 @@ static bool take_row(const struct journal_row *row, void *context)
 		history_add_members(&w->b, row);
 		buf_add_text(&w->b, h->format == HISTORY_JSONL ? "}\n" : "}");
 		break;
+	case HISTORY_EVENT:
+		break;
 	}
+	if (h->format == HISTORY_EVENT && !add_event(w, row))
+		return !w->failed;
 	h->count++;
 	if (w->b.len >= FLUSH_BYTES || w->b.failed)
 		w->failed = history_flush(&w->b, h->out, w->d) < 0;
@@ -192,10 +206,10 @@ static void finish(struct writing *w)
 
 int history_write(struct history *h, struct journal *j, const struct journal_filter *filter, struct diag *d)
 {
-	struct writing w = {.history = h, .limit = filter->limit, .b = BUF_INIT, .d = d};
+	struct writing w = {.history = h, .journal = j, .limit = filter->limit, .b = BUF_INIT, .d = d};
 	struct journal_filter one_more = *filter;
 	one_more.limit = filter->limit ? filter->limit + 1 : 0; /* to know whether there is more */
-	h->count = 0;
+	h->count = h->expired = 0;
 	h->more = false;
 	table_open(&w.table, columns, COLUMNS);
 	if (h->format == HISTORY_JSON)

@@ -8,7 +8,7 @@
 
 #include "show.h"
 
-enum history_format { HISTORY_TABLE, HISTORY_TSV, HISTORY_JSON, HISTORY_JSONL };
+enum history_format { HISTORY_TABLE, HISTORY_TSV, HISTORY_JSON, HISTORY_JSONL, HISTORY_EVENT };
 
 /* Writes what `filter` lets through to `out`, newest first, and counts it; `more` says that the filter's limit hid
  * further rows. The formats but the table are written as they are read; the table is laid out whole. 0; or -1 with *d:
@@ -17,8 +17,9 @@ struct history {
 	enum history_format format;
 	struct show_style style;
 	FILE *out;
-	int64_t count; /* out */
-	bool more;     /* out */
+	int64_t count;   /* out */
+	int64_t expired; /* out: HISTORY_EVENT: rows without a payload, which are left out */
+	bool more;       /* out */
 };
 int history_write(struct history *h, struct journal *j, const struct journal_filter *filter, struct diag *d);
 

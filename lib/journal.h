@@ -295,6 +295,9 @@ int journal_plan(struct journal *j, const struct journal_filter *filter,
 /* The payload as received. 0 with *stored false when it has expired; -1 on failure. The buffers are cleared first. */
 int journal_payload(struct journal *j, int64_t event, bool *stored, enum event_body *body, struct buf *content_type,
 		    struct buf *data, struct diag *d);
+/* Appends the delivery's line as it would be handed out, but without a claim: to be looked at. 0 with *stored false when the payload has expired. */
+int journal_line(struct journal *j, struct journal_key key, struct slice destination, bool *stored, struct buf *line,
+		 struct diag *d);
 /* The payload as last sent to that destination; false in *stored when nothing was sent, or it is as received, or it has expired. */
 int journal_sent(struct journal *j, struct journal_key key, bool *stored, struct buf *body, struct diag *d);
 

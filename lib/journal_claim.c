@@ -127,8 +127,7 @@ void journal_end_delivery(struct journal *j, const struct journal_delivery *row,
 
 /* ---- handing out ---- */
 
-/* The event's row as an event; its slices live until the row is left with db_done. NULL when its payload is gone. */
-static struct db_query *load_event(struct journal *j, int64_t event, struct event *e)
+struct db_query *journal_load_event(struct journal *j, int64_t event, struct event *e)
 {
 	struct db_query *q =
 	    db_query(&j->db, "SELECT source, id, type, subject, time, received_at, content_type, extra, "
@@ -182,7 +181,7 @@ bool journal_hand_out(struct journal *j, const struct journal_destination *to, c
 		      int64_t now, struct journal_batch *batch)
 {
 	struct event e;
-	struct db_query *q = load_event(j, row->event, &e);
+	struct db_query *q = journal_load_event(j, row->event, &e);
 	if (!q) {
 		journal_end_delivery(j, row, JOURNAL_FAILED, "expired", SLICE("its payload has expired"), now);
 		return false;

@@ -150,6 +150,19 @@ int journal_payload(struct journal *j, int64_t event, bool *stored, enum event_b
 	return finish(j, q, buf_ok(content_type) && buf_ok(data), d);
 }
 
+int journal_line(struct journal *j, struct journal_key key, struct slice destination, bool *stored, struct buf *line,
+		 struct diag *d)
+{
+	struct event e;
+	struct db_query *q = journal_load_event(j, key.event, &e);
+	*stored = q != NULL;
+	if (!q)
+		return db_failed(&j->db, d);
+	e.destination = destination;
+	event_write(line, &e);
+	return finish(j, q, buf_ok(line), d);
+}
+
 int journal_sent(struct journal *j, struct journal_key key, bool *stored, struct buf *body, struct diag *d)
 {
 	buf_clear(body);

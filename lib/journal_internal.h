@@ -124,6 +124,9 @@ void journal_note_attempt(struct journal *j, const struct journal_delivery *row,
 /* A start whose lease has ended becomes an attempt of its own, "outcome unknown", and its place is free again. */
 void journal_note_unknown(struct journal *j, struct journal_destination *to, const struct journal_delivery *row);
 
+/* The event's row as an event; its slices live until the row is left with db_done. NULL when its payload is gone. */
+struct db_query *journal_load_event(struct journal *j, int64_t event, struct event *e);
+
 /* Claims the row until the lease ends and appends its line to the batch. False, the row ended as failed, when its payload is gone. */
 bool journal_hand_out(struct journal *j, const struct journal_destination *to, const struct journal_delivery *row,
 		      int64_t now, struct journal_batch *batch);

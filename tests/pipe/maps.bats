@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Maps through the whole pipeline: parts of an event, and bodies as they reach the destination.
 
+bats_require_minimum_version 1.5.0
+
 load ../lib
 
 setup() {
@@ -72,4 +74,61 @@ order='{"id":"o1","type":"order","no":"N7","lines":[{"sku":"A"},{"sku":"B"}]}'
 	evt-transform <<<'{"specversion":"1.0","id":"h","source":"hand","type":"t","evtdestination":"api","data":{"b": 1.10}}' | evt-deliver
 	wait_until ends_as h delivered
 	[ "$(requests .body)" = $'"{\\"a\\":1.10}"\n"{\\"a\\":1.10}"' ]
+}
+
+@test "what a changed map would change: a unified diff, and as JSON; and nothing changes" {
+	write_map m <<<'{"fields": [{"to": "/no", "from": "/no"}, {"to": "/sum", "from": "/cents", "type": "integer"}, {"to": "/same", "const": [1, 2]}]}'
+	receive '{"id":"1","type":"t","no":"A","cents":1900}'
+	receive '{"id":"2","type":"t","no":"B","cents":"5"}'
+	receive '{"id":"3","type":"t","no":"C"}'
+	deliver_due
+	write_map new <<<'{"fields": [{"to": "/no", "from": "/no"}, {"to": "/sum", "from": "/cents", "type": "string", "coerce": true, "apply": {"scale": -2}, "required": true}, {"to": "/same", "const": [1, 2]}]}'
+	local before
+	before=$(query "select * from history")
+	run -0 --separate-stderr bash -c 'evt-status --since today --format event | evt-transform --diff -m new'
+	[ "$output" = '--- 3 api delivered: as sent
++++ map new: map new: /sum (from /cents): required, but missing
+--- 2 api failed: nothing sent: map m: /sum (from /cents): "5" is not of type integer
++++ map new
+@@ -0,0 +1,8 @@
++{
++  "no": "B",
++  "sum": "0.05",
++  "same": [
++    1,
++    2
++  ]
++}
+--- 1 api delivered: as sent
++++ map new
+@@ -1,6 +1,6 @@
+ {
+   "no": "A",
+-  "sum": 1900,
++  "sum": "19.00",
+   "same": [
+     1,
+     2' ]
+	[ "$stderr" = 'evt-transform: 0 the same, 1 changed, 1 made for the first time, 1 refused by the map, 0 skipped' ]
+	run -0 bash -c 'evt-status --format event 1 3 | evt-transform --diff -q -m new --format json'
+	[ "$(jq -c '[.id, .status, .outcome, .why, .changes]' <<<"$output")" = '["3","delivered","refused","map new: /sum (from /cents): required, but missing",[]]
+["1","delivered","changed",null,[{"op":"replace","path":"/sum","from":1900,"to":"19.00"}]]' ]
+	run -0 bash -c 'evt-status --format event 1 | evt-transform --diff'
+	[ "$output" = 'evt-transform: 1 the same, 0 changed, 0 made for the first time, 0 refused by the map, 0 skipped' ]
+	[ "$(query "select * from history")" = "$before" ]
+	# and then for real
+	cp "$EVT_CONFIG/maps/new.json" "$EVT_CONFIG/maps/m.json"
+	evt-retry --failed --since today | evt-transform | evt-deliver
+	[ "$(status_of 2)" = delivered ]
+	[ "$(requests .body | tail -n 1)" = '"{\"no\":\"B\",\"sum\":\"0.05\",\"same\":[1, 2]}"' ]
+}
+
+@test "--diff reports lines that are no events, exit 1, and needs a journal" {
+	run -66 evt-transform --diff </dev/null
+	receive '{"id":"1","type":"t","no":"A"}'
+	run -1 evt-transform --diff <<<'nonsense'
+	[[ "$output" == *'line 1: not JSON'* ]]
+	run -64 evt-transform --format json </dev/null
+	run -64 evt-transform --diff --explain </dev/null
+	run -64 evt-transform --diff --format xml </dev/null
 }

@@ -102,6 +102,19 @@ pipeline_is() {
 	[ "$(query 'select status from history')" = delivered ]
 }
 
+@test "recipe: what a changed map changes, and the same selection replayed" {
+	destination_rules '[{"body": "19.99", "answers": [{"status": 422, "body": {"message": "spent must be cents"}}]}]'
+	start_receiver
+	send
+	run_cron cron
+	[ "$(query 'select status from history')" = failed ]
+	run run_recipe remap
+	[ "$status" -eq 0 ]
+	[[ "$output" == *'failed: as sent: '*'spent must be cents'*'+++ map contacts-new'*'-  "spent": 19.99,'*'+  "spent": 1999,'* ]]
+	[ "$(query 'select status from history')" = delivered ]
+	[ "$(requests .body | tail -n 1)" = '"{\"email\":\"ann@example.com\",\"spent\":1999,\"plan\":\"Pro\"}"' ]
+}
+
 @test "recipe: a filter between two stages" {
 	start_receiver
 	RECEIVE_PORT=$RECEIVE_PORT bash -c "$(recipe send | sed 's/Ann@Example.com/ann@test.example/')" >/dev/null

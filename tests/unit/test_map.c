@@ -137,9 +137,11 @@ static void mistakes_are_told_with_their_place(void **state)
 	    ": /fields/1/pattern: expected a regular expression; at character 4: missing closing parenthesis");
 	field_refused("\"to\":\"/a\",\"from\":\"/a\",\"enum\":[1,[]]",
 		      ": /fields/1/enum/1: expected a string, a number, true, false or null, not []");
-	field_refused("\"to\":\"/a\",\"from\":\"/a\",\"apply\":[\"trim\",\"shout\"]",
-		      ": /fields/1/apply/1: expected trim, lowercase, uppercase, first, last, flatten, or an object with one of replace, substring, hash, split, join, scale and date, not \"shout\"");
-	field_refused("\"to\":\"/a\",\"from\":\"/a\",\"lookup\":[]", ": /fields/1/lookup: expected an object, or the name of a file, not []");
+	field_refused(
+	    "\"to\":\"/a\",\"from\":\"/a\",\"apply\":[\"trim\",\"shout\"]",
+	    ": /fields/1/apply/1: expected trim, lowercase, uppercase, first, last, flatten, or an object with one of replace, substring, hash, split, join, scale and date, not \"shout\"");
+	field_refused("\"to\":\"/a\",\"from\":\"/a\",\"lookup\":[]",
+		      ": /fields/1/lookup: expected an object, or the name of a file, not []");
 	field_refused("\"to\":\"/a\",\"from\":\"/a\",\"lookup\":{\"a\":1,\"\\u0061\":2}",
 		      ": /fields/1/lookup: \"a\" stands here twice");
 	field_refused("\"to\":\"/a\",\"each\":\"/a\"", ": /fields/1: \"fields\" is missing");
