@@ -47,7 +47,7 @@ static const char *advice(int result)
 	case SQLITE_IOERR:
 		return ": nothing of this was journaled; see what the system's log says of the disk";
 	case SQLITE_CANTOPEN:
-		return ": SQLite must be able to open and create files beside it, NAME-wal and NAME-shm";
+		return ": SQLite must be able to make files beside it, NAME-wal and NAME-shm; see df -i when there is space";
 	case SQLITE_READONLY:
 		return ": this user may not write the file, or not its folder";
 	case SQLITE_NOTADB:

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -90,6 +91,9 @@ static int create_file(const char *path, struct diag *d)
 {
 	unsigned mode = file_mode(path);
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	if (fd < 0 && errno == ENOSPC)
+		return diag_fail(d, DIAG_IO, "journal %s: no room for a new file: see df -h, and df -i for inodes",
+				 path);
 	if (fd < 0)
 		return errno == EEXIST ? 0 : diag_errno(d, DIAG_IO, errno, "journal %s", path);
 	fchmod(fd, mode);
@@ -122,6 +126,42 @@ static int refuse_network(const char *path, struct diag *d)
 	return 0;
 }
 
+/* ---- refusing what would lose or damage something, before SQLite has a chance to ---- */
+
+/* SQLite takes the -wal beside an empty database for a leftover and deletes it; here it holds what was acknowledged. */
+static int refuse_orphan(const char *path, struct diag *d)
+{
+	struct stat st;
+	if (stat(path, &st) == 0 && st.st_size > 0)
+		return 0;
+	char *wal = beside(path, "-wal");
+	bool orphan = wal && stat(wal, &st) == 0 && st.st_size > 0;
+	free(wal);
+	if (!orphan)
+		return 0;
+	return diag_fail(
+	    d, DIAG_DATA,
+	    "journal %s: it is missing or empty, but its %s-wal holds events: put it back, or take both away; "
+	    "see \"DAMAGE\" in evt-journal(5)",
+	    path, path);
+}
+
+/* Every user of the journal is its owner, or a member of its group. */
+static int refuse_stranger(const char *path, bool writes, struct diag *d)
+{
+	struct stat st;
+	if (faccessat(AT_FDCWD, path, writes ? R_OK | W_OK : R_OK, AT_EACCESS) == 0 || errno != EACCES ||
+	    stat(path, &st) < 0)
+		return 0; /* opening it will say more */
+	const struct passwd *owner = getpwuid(st.st_uid);
+	return diag_fail(
+	    d, DIAG_IO,
+	    "journal %s: this user may not %s it; it belongs to %s (user %lu), mode %04o: run as its owner, or "
+	    "share it with a group, see \"Files\" in evt-journal(5)",
+	    path, writes ? "write" : "read", owner ? owner->pw_name : "nobody known", (unsigned long)st.st_uid,
+	    (unsigned)st.st_mode & 07777);
+}
+
 /* ---- opening ---- */
 
 static int64_t pragma(struct db *db, const char *sql)
@@ -140,7 +180,10 @@ static int check_version(struct journal *j, int64_t *version, struct diag *d)
 	if (db_failed(&j->db, d) < 0)
 		return -1;
 	if (tables && application != APPLICATION_ID)
-		return diag_fail(d, DIAG_DATA, "journal %s: this is a database, but not a journal of evt", j->db.path);
+		return diag_fail(
+		    d, DIAG_DATA,
+		    "journal %s: this is a database, but not a journal of evt: name another file (-j, EVT_JOURNAL)",
+		    j->db.path);
 	if (*version > SCHEMA_VERSION)
 		return diag_fail(d, DIAG_DATA,
 				 "journal %s: made by a newer evt (version %lld, this one knows %d): upgrade evt",
@@ -191,6 +234,31 @@ static void configure(struct journal *j)
 	sqlite3_wal_hook(j->db.sqlite, count_pages, j); /* behind wal_autocheckpoint, which sets the same hook */
 }
 
+/* What root creates beside somebody's journal shall not shut that one out. SQLite does the same with its files. */
+static void give_to_owner(const struct lock *lock, const char *path)
+{
+	struct stat st;
+	if (geteuid() == 0 && stat(path, &st) == 0 && fchown(lock->fd, st.st_uid, st.st_gid) < 0)
+		diag_notice("journal lock of %s: its owner cannot be set: %s", path, strerror(errno));
+}
+
+/* A copy that VACUUM INTO has made, put in the journal's place, is not in WAL mode. */
+static int set_wal(struct journal *j, struct diag *d)
+{
+	struct db_query *q = db_query(&j->db, "PRAGMA journal_mode");
+	bool wal = db_row(q) && slice_is(db_text(q, 0), "wal");
+	db_done(q);
+	if (db_failed(&j->db, d) < 0)
+		return -1;
+	if (wal)
+		return 0;
+	if (lock_take(&j->lock, LOCK_WAIT_MS, d) < 0)
+		return -1;
+	db_script(&j->db, "PRAGMA journal_mode=WAL");
+	lock_drop(&j->lock);
+	return db_failed(&j->db, d);
+}
+
 static int open_writer(struct journal *j, const char *path, struct diag *d)
 {
 	char *lock_path = beside(path, "-lock");
@@ -198,14 +266,19 @@ static int open_writer(struct journal *j, const char *path, struct diag *d)
 		return diag_fail(d, DIAG_IO, "out of memory");
 	int result = lock_open(&j->lock, lock_path, file_mode(path), d);
 	free(lock_path);
-	if (result < 0 || db_open(&j->db, path, SQLITE_OPEN_READWRITE, d) < 0)
+	if (result < 0)
+		return -1;
+	give_to_owner(&j->lock, path);
+	if (db_open(&j->db, path, SQLITE_OPEN_READWRITE, d) < 0)
 		return -1;
 	j->writes = true;
 	configure(j);
 	int64_t version;
 	if (db_failed(&j->db, d) < 0 || check_version(j, &version, d) < 0)
 		return -1;
-	return version < SCHEMA_VERSION ? migrate(j, d) : 0;
+	if (version < SCHEMA_VERSION && migrate(j, d) < 0)
+		return -1;
+	return set_wal(j, d);
 }
 
 static int open_reader(struct journal *j, const char *path, struct diag *d)
@@ -227,13 +300,16 @@ static int open_reader(struct journal *j, const char *path, struct diag *d)
 struct journal *journal_open(const char *path, enum journal_access access, struct diag *d)
 {
 	bool exists = faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0;
-	if (!exists && (access != JOURNAL_WRITE || errno != ENOENT)) {
-		diag_errno(d, errno == ENOENT ? DIAG_NO_JOURNAL : DIAG_IO, errno, "journal %s", path);
+	int error = errno;
+	if (refuse_orphan(path, d) < 0)
+		return NULL;
+	if (!exists && (access != JOURNAL_WRITE || error != ENOENT)) {
+		diag_errno(d, error == ENOENT ? DIAG_NO_JOURNAL : DIAG_IO, error, "journal %s", path);
 		return NULL;
 	}
 	if (!exists && (make_folders(path, d) < 0 || create_file(path, d) < 0))
 		return NULL;
-	if (refuse_network(path, d) < 0)
+	if (refuse_network(path, d) < 0 || refuse_stranger(path, access != JOURNAL_READ, d) < 0)
 		return NULL;
 	struct journal *j = calloc(1, sizeof *j);
 	if (!j) {

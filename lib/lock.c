@@ -14,6 +14,9 @@
 int lock_open(struct lock *l, const char *path, unsigned mode, struct diag *d)
 {
 	l->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (l->fd < 0 && errno == ENOSPC)
+		return diag_fail(d, DIAG_IO, "journal lock %s: no room for a new file: see df -h, and df -i for inodes",
+				 path);
 	if (l->fd < 0)
 		return diag_errno(d, DIAG_IO, errno, "journal lock %s", path);
 	struct stat st;

@@ -1,0 +1,237 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Journals that are damaged, not ours, not for us or not there: each command says what is wrong and what to do, and leaves the file as
+# it is. And the recipes of evt-journal(5) for backup, restore and rescue, taken from the page and run.
+
+load ../lib
+
+setup() {
+	evt_setup
+	write_source shop <<<'{"verify": {"scheme": "none"}, "id": "/id", "type": "const:t", "destinations": {"api": ["*"]}}'
+	write_destination api <<<'{"url": "http://127.0.0.1:1/"}'
+	mkdir "$BATS_TEST_TMPDIR/state"
+	export EVT_JOURNAL=$BATS_TEST_TMPDIR/state/journal.db BACKUP=$BATS_TEST_TMPDIR/backup.db
+}
+
+take() { # FIRST LAST
+	seq -f '{"id":"e%g","text":"0123456789012345678901234567890123456789"}' "$1" "$2" | evt-receive -q -s shop >/dev/null
+}
+
+# With all in the database and nothing in the WAL.
+make_journal() {
+	take 1 200
+	evt-prune -q >/dev/null
+	rm "$EVT_JOURNAL-wal" "$EVT_JOURNAL-shm"
+}
+
+# all_say CODE TEXT [COMMANDS]: each command ends with CODE and a message that has TEXT, and the journal's bytes stay as they are.
+all_say() {
+	local code=$1 text=$2 command before
+	shift 2
+	before=$(sha256sum <"$EVT_JOURNAL")
+	for command in "${@:-receive -s shop}" deliver retry status prune; do
+		[ $# -eq 0 ] || [[ $* == *$command* ]] || continue
+		# shellcheck disable=SC2086 # options
+		run ${AS-} "$BUILD"/evt-$command <<<'{"id":"new"}'
+		if [ "$status" -ne "$code" ] || [[ $output != *"evt-${command%% *}: journal "*"$text"* ]]; then
+			echo "evt-$command: exit $status: $output"
+			return 1
+		fi
+	done
+	[ "$(sha256sum <"$EVT_JOURNAL")" = "$before" ]
+}
+
+overwrite() { # PAGE BYTES
+	printf '%s' "$2" | dd of="$EVT_JOURNAL" bs=4096 seek="$1" conv=notrunc status=none
+}
+
+@test "truncated: damaged, exit 65" {
+	make_journal
+	truncate -s 5000 "$EVT_JOURNAL"
+	all_say 65 'damaged; keep the file and see "DAMAGE" in evt-journal(5)'
+}
+
+@test "pages overwritten: damaged, exit 65" {
+	make_journal
+	local page
+	for ((page = 1; page < 25; page++)); do
+		overwrite "$page" 'these bytes are of another file, which a disk has put here'
+	done
+	all_say 65 'damaged; keep the file and see "DAMAGE" in evt-journal(5)'
+}
+
+@test "bits flipped in the header, and text: no database, exit 65" {
+	make_journal
+	overwrite 0 'SQMite format 3'
+	all_say 65 'see "DAMAGE" in evt-journal(5)'
+	echo 'Dear diary' >"$EVT_JOURNAL"
+	all_say 65 'see "DAMAGE" in evt-journal(5)'
+}
+
+@test "a damaged page is found by the check the manual names" {
+	make_journal
+	[ "$(bash -c "$(recipe Check)")" = ok ]
+	local at
+	at=$(grep -abo '"id":"e150"' "$EVT_JOURNAL" | tail -n 1 | cut -d: -f1)
+	[ -n "$at" ]
+	overwrite $((at / 4096)) zeros
+	[ "$(bash -c "$(recipe Check)" 2>&1)" != ok ]
+}
+
+@test "another program's database, and a newer journal: refused, exit 65" {
+	sqlite3 "$EVT_JOURNAL" 'create table t (x)'
+	all_say 65 'not a journal of evt: name another file'
+	rm "$EVT_JOURNAL"
+	make_journal
+	sqlite3 "$EVT_JOURNAL" 'pragma user_version = 999'
+	all_say 65 'upgrade evt'
+}
+
+@test "missing: exit 66 for those that read; with a WAL that holds events, it is not made anew" {
+	for command in status prune retry; do
+		run evt-$command
+		[ "$command: $status" = "$command: 66" ]
+		[[ $output == *"journal $EVT_JOURNAL: No such file"* ]]
+	done
+	take 1 3
+	[ -s "$EVT_JOURNAL-wal" ]
+	cp "$EVT_JOURNAL" "$BATS_TEST_TMPDIR/kept.db"
+	: >"$EVT_JOURNAL"
+	all_say 65 'holds events: put it back'
+	rm "$EVT_JOURNAL"
+	run evt-receive -s shop <<<'{"id":"new"}'
+	[ "$status" -eq 65 ]
+	[[ $output == *'holds events: put it back'* ]]
+	[ ! -e "$EVT_JOURNAL" ]
+	cp "$BATS_TEST_TMPDIR/kept.db" "$EVT_JOURNAL"
+	[ "$(query 'select count(*) from history')" = 3 ]
+}
+
+as_nobody() {
+	[ "$(id -u)" -eq 0 ] || skip 'needs root, to be somebody else'
+	command -v setpriv >/dev/null || skip 'no setpriv'
+	AS='setpriv --reuid 65534 --regid 65534 --clear-groups'
+	$AS test -r "$EVT_CONFIG" || chmod -R a+rX "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR"
+	$AS test -x "$BUILD/evt-status" || skip 'nobody cannot read the build'
+}
+
+@test "another user's journal: exit 74 with the owner's name" {
+	make_journal
+	as_nobody
+	chmod 600 "$EVT_JOURNAL"
+	all_say 74 'it belongs to root (user 0), mode 0600: run as its owner'
+}
+
+@test "a journal that is read-only: it can be read, and who would write is told" {
+	make_journal
+	as_nobody
+	chmod 644 "$EVT_JOURNAL"
+	all_say 74 'may not write it; it belongs to root' 'receive -s shop' deliver retry prune
+}
+
+@test "what root makes beside a journal belongs to the journal's owner" {
+	make_journal
+	as_nobody
+	rm "$EVT_JOURNAL-lock"
+	chown -R 65534:65534 "${EVT_JOURNAL%/*}"
+	chmod 700 "${EVT_JOURNAL%/*}"
+	evt-prune -q >/dev/null
+	$AS "$BUILD/evt-prune" -q >/dev/null
+}
+
+@test "no inodes, a network file system, and errors of the disk: exit 74" {
+	[ -e "$BUILD/tests/fault.so" ] || skip "no fault.so here (sanitizers, or not Linux)"
+	# A broken disk, as fault.so plays it. No journal yet, then one.
+	AS="env LD_PRELOAD=$BUILD/tests/fault.so"
+	EVT_FAULT='open */journal.db 1+ ENOSPC' run $AS evt-receive -s shop <<<'{"id":"a"}'
+	[ "$status" -eq 74 ]
+	[[ $output == *'no room for a new file: see df -h, and df -i for inodes'* ]]
+	EVT_FAULT='open */journal.db-lock 1+ ENOSPC' run $AS evt-receive -s shop <<<'{"id":"a"}'
+	[ "$status" -eq 74 ]
+	[[ $output == *'no room for a new file: see df -h, and df -i for inodes'* ]]
+	EVT_FAULT='open */journal.db-wal 1+ ENOSPC' run $AS evt-receive -s shop <<<'{"id":"a"}'
+	[ "$status" -eq 74 ]
+	[[ $output == *'(No space left on device)'*'df -i'* ]]
+	rm -f "$EVT_JOURNAL"*
+	make_journal
+	export EVT_FAULT='statfs * 1+ nfs'
+	all_say 74 'network file system (NFS): keep it on a local disk'
+	export EVT_FAULT='read */journal.db 1+ EIO'
+	all_say 74 "disk I/O error (Input/output error): nothing of this was journaled; see what the system's log says"
+	EVT_FAULT='open */journal.db 1+ EMFILE'
+	all_say 74 'Too many open files'
+}
+
+# ---- the recipes of evt-journal(5) ----
+
+# recipe SUBSECTION: the commands under it.
+recipe() {
+	awk -v title=".Ss $1" '/^\.S[sh]/ { on = $0 == title } /^\.Ed/ { inside = 0 } on && inside
+		on && /^\.Bd -literal/ { inside = 1 }' "$EVT_ROOT/man/evt-journal.5"
+}
+
+run_recipe() {
+	local text
+	text=$(recipe "$1")
+	[ -n "$text" ]
+	bash -eu -c "$text" 3>&-
+}
+
+# A journal from a copy is in every way as one that evt has made.
+is_as_made() {
+	[ "$(stat -c %a "$EVT_JOURNAL")" = 600 ]
+	[ "$(query 'pragma integrity_check')" = ok ]
+	[ "$(query 'pragma journal_mode')" = wal ]
+	[ "$(query 'pragma auto_vacuum')" = 2 ]
+}
+
+@test "backup while events come in, more are taken, restore: the journal of that instant, and evt goes on with it" {
+		start_destination
+	write_destination api <<<"{\"url\": \"$DEST_URL/\", \"record\": \"/id\"}"
+	take 1 100
+	deliver_due
+	start_receiver
+	seq 101 400 | xargs -P 4 -I N curl -s -o /dev/null -d '{"id":"eN"}' "$RECEIVE_URL/shop" &
+	local poster=$!
+	wait_until has_status e110 received
+	run_recipe Backup
+	wait "$poster"
+	stop "$RECEIVE_PID"
+	[ "$(query 'select count(*) from history')" = 400 ]
+	[ "$(stat -c %a "$BACKUP")" = 600 ]
+	run_recipe Restore
+	local kept
+	kept=$(query 'select count(*) from history')
+	[ "$kept" -ge 110 ] && [ "$kept" -le 400 ]
+	[ "$(query "select count(*) from history where status = 'delivered'")" = 100 ]
+	take 1 400
+	[ "$(query 'select count(*), count(distinct id) from history')" = '400|400' ]
+	deliver_due
+	deliver_due
+	is_as_made
+	[ "$(query "select count(*) from history where status = 'delivered'")" = 400 ]
+	[ "$(wc -l <"$DEST_LOG")" -eq 400 ]
+}
+
+@test "a backup with .backup is as good" {
+	take 1 50
+	sqlite3 -readonly "$EVT_JOURNAL" ".backup '$BATS_TEST_TMPDIR/copy.db'"
+	rm "$EVT_JOURNAL"*
+	install -m 600 "$BATS_TEST_TMPDIR/copy.db" "$EVT_JOURNAL"
+	take 40 60
+	is_as_made
+	[ "$(query 'select count(*) from history')" = 60 ]
+}
+
+@test "rescue: what can be read of a damaged journal goes on in a new one" {
+		make_journal
+	local at
+	at=$(grep -abo '"id":"e150"' "$EVT_JOURNAL" | tail -n 1 | cut -d: -f1)
+	overwrite $((at / 4096)) 'these bytes are of another file, which a disk has put here'
+	[ "$(run_recipe 'Save what can be read' | tail -n 1)" = ok ]
+	run_recipe Restore
+	[ "$(query 'select count(*) from history')" = 200 ]
+	take 150 250
+	is_as_made
+	[ "$(query 'select count(*) from history')" = 250 ]
+}
