@@ -190,6 +190,7 @@ static bool take_row(const struct journal_row *row, void *context)
 	if (h->format == HISTORY_EVENT && !add_event(w, row))
 		return !w->failed;
 	h->count++;
+	h->last = row->key;
 	if (w->b.len >= FLUSH_BYTES || w->b.failed)
 		w->failed = history_flush(&w->b, h->out, w->d) < 0;
 	return !w->failed;

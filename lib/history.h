@@ -17,9 +17,10 @@ struct history {
 	enum history_format format;
 	struct show_style style;
 	FILE *out;
-	int64_t count;   /* out */
-	int64_t expired; /* out: HISTORY_EVENT: rows without a payload, which are left out */
-	bool more;       /* out */
+	int64_t count;           /* out */
+	int64_t expired;         /* out: HISTORY_EVENT: rows without a payload, which are left out */
+	bool more;               /* out */
+	struct journal_key last; /* out: the last row shown */
 };
 int history_write(struct history *h, struct journal *j, const struct journal_filter *filter, struct diag *d);
 

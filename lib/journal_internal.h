@@ -17,7 +17,7 @@ struct journal_destination {
 	int64_t in_flight, rate_at, faults, open_until, open_ms, opened_at, probe, ramp;
 };
 
-/* ---- counts: what the table `tally` holds, see share/sql/0002-tally.sql ---- */
+/* ---- counts: what the table `tally` holds, see share/sql/0003-tally.sql ---- */
 
 enum tally_axis { TALLY_STATE, TALLY_OUTCOME, TALLY_RECEIPT, TALLY_EVER, TALLY_EVENTS, TALLY_FAILURES, TALLY_NOW };
 enum { TALLY_RECOVERED = 6 }; /* beside the statuses: delivered after more than one attempt */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The counts in the table `tally` (share/sql/0002-tally.sql tells what its axes are). Transitions add to cells in memory;
+/* The counts in the table `tally` (share/sql/0003-tally.sql tells what its axes are). Transitions add to cells in memory;
  * the commit writes them, so that they are part of the same transaction as the rows they count. */
 #include <stdlib.h>
 

@@ -428,7 +428,7 @@ static void add_when(struct buf *b, const char *word, int64_t at, struct slice i
 	}
 }
 
-static void write_finding(struct buf *b, const struct finding *finding, const struct show_style *style)
+void verdict_write_finding(struct buf *b, const struct finding *finding, const struct show_style *style)
 {
 	buf_printf(b, "%s %s", finding->name, verdict_severity_name(finding->severity));
 	if (finding->destination.ptr) {
@@ -493,7 +493,7 @@ void verdict_write(struct buf *b, const struct verdict *v, const struct facts *f
 	buf_add_text(b, " | ");
 	write_performance(b, f);
 	for (size_t i = 0; i < v->count; i++)
-		write_finding(b, &v->findings[i], style);
+		verdict_write_finding(b, &v->findings[i], style);
 }
 
 static void add_member(struct buf *b, const char *name, struct slice text)

@@ -41,6 +41,7 @@ size_t verdict_add_names(struct buf *b, const struct verdict *verdict);
 /* As a monitoring plugin says it: "EVT OK - ...|performance data", then a line for each finding. */
 void verdict_write(struct buf *b, const struct verdict *verdict, const struct facts *facts,
 		   const struct show_style *style);
+void verdict_write_finding(struct buf *b, const struct finding *finding, const struct show_style *style); /* a line */
 void verdict_write_json(struct buf *b, const struct verdict *verdict); /* one object, no newline */
 
 #endif

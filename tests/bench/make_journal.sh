@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Makes a journal of many deliveries by plain SQL through the real schema, far quicker than they could be received: 30 days of
 # them until now, three sources, five types, four destinations, 1 % failed, some retrying, waiting and in processing, payloads
-# for the last 7 days. The counts of 0002 and its indexes are made by the migration itself, from the rows.
+# for the last 7 days. The counts and its indexes are made by the migration itself, from the rows.
 #   make_journal.sh FILE [DELIVERIES]
 set -eu
 [ $# -ge 1 ] || { echo "usage: make_journal.sh FILE [DELIVERIES]" >&2; exit 64; }

@@ -236,3 +236,84 @@ on_terminal() {
 	run bash -c 'evt-status | true'
 	[ -z "$output" ]
 }
+
+@test "--limit tells where the next page begins, and --after prints it, without gap or repeat" {
+	fill
+	evt-status >"$BATS_TEST_TMPDIR/all"
+	evt-status --limit 2 >"$BATS_TEST_TMPDIR/pages" 2>"$BATS_TEST_TMPDIR/place"
+	local place
+	place=$(sed -n 's/^evt-status: the next page: --after //p' "$BATS_TEST_TMPDIR/place")
+	evt-status --limit 2 --after "$place" >>"$BATS_TEST_TMPDIR/pages" 2>"$BATS_TEST_TMPDIR/place"
+	cmp "$BATS_TEST_TMPDIR/all" "$BATS_TEST_TMPDIR/pages"
+	[ ! -s "$BATS_TEST_TMPDIR/place" ]
+	[ "$(evt-status --status failed,retrying --after "$place" | wc -l)" -eq "$(tail -2 "$BATS_TEST_TMPDIR/all" | grep -cE 'failed|retrying')" ]
+	for wrong in 1 x-1 0-1 1-2x; do
+		run evt-status --after "$wrong"
+		[ "$status" -eq 64 ]
+	done
+}
+
+@test "every filter alone and with another gives what the view gives" {
+	fill
+	for ((i = 0; i < 30; i++)); do line "more$i" 1 ",\"evtskip\":\"reason $((i % 3))\""; done | evt-deliver
+	sqlite3 "$EVT_JOURNAL" "UPDATE event SET type = 'deal.won' WHERE id LIKE 'more1%'"
+	local filters=("--status failed" "--status skipped" "--status delivered,retrying" "-d crm" "-d nobody" "--type deal.*" "--type contact.created"
+		"--source hubspot" "--source nobody" "--subject contact/more7" "--subject contact/bad" "--since 1h" "--until 1h" "--error reason")
+	local where=("status = 'failed'" "status = 'skipped'" "status IN ('delivered', 'retrying')" "destination = 'crm'" "destination = 'nobody'"
+		"type GLOB 'deal.*'" "type = 'contact.created'" "source = 'hubspot'" "source = 'nobody'" "subject = 'contact/more7'"
+		"subject = 'contact/bad'" "true" "false" "error LIKE '%reason%'")
+	local a b
+	for a in "${!filters[@]}"; do
+		for b in "${!filters[@]}"; do
+			[[ $b -lt $a || ${filters[a]%% *} == "${filters[b]%% *}" && $a -ne $b || ${filters[a]} == *1h && ${filters[b]} == *1h ]] && continue
+			# shellcheck disable=SC2086 # several words
+			set -f; evt-status ${filters[a]} ${filters[b]} | cut -f2 | sort >"$BATS_TEST_TMPDIR/got"; set +f
+			query "SELECT id FROM history WHERE ${where[a]} AND ${where[b]}" | sort >"$BATS_TEST_TMPDIR/wanted"
+			diff "$BATS_TEST_TMPDIR/got" "$BATS_TEST_TMPDIR/wanted" || { echo "${filters[a]} ${filters[b]}"; return 1; }
+		done
+	done
+}
+
+@test "--format prometheus: HELP and TYPE for all, accepted by promtool, and counters that pruning leaves alone" {
+	fill
+	evt-status --format prometheus >"$BATS_TEST_TMPDIR/metrics"
+	grep -qx 'evt_deliveries_total{destination="crm",source="hubspot",status="delivered"} 1' "$BATS_TEST_TMPDIR/metrics"
+	grep -qx 'evt_deliveries_total{destination="crm",source="hubspot",status="received"} 4' "$BATS_TEST_TMPDIR/metrics"
+	grep -qx 'evt_events_total{source="hubspot"} 4' "$BATS_TEST_TMPDIR/metrics"
+	grep -qx 'evt_verdict 1' "$BATS_TEST_TMPDIR/metrics"
+	grep -v '^#' "$BATS_TEST_TMPDIR/metrics" | sed 's/[{ ].*//' | sort -u | while read -r name; do
+		grep -q "^# HELP $name " "$BATS_TEST_TMPDIR/metrics"
+		grep -q "^# TYPE $name " "$BATS_TEST_TMPDIR/metrics"
+	done
+	sqlite3 "$EVT_JOURNAL" "UPDATE delivery SET status = 3, due_at = NULL WHERE status = 4"
+	age_journal 40
+	evt-prune
+	[ "$(query 'SELECT count(*) FROM history')" -eq 0 ]
+	evt-status --format prometheus | grep -qx 'evt_deliveries_total{destination="crm",source="hubspot",status="delivered"} 1'
+	evt-status --format prometheus | grep -qx 'evt_events_total{source="hubspot"} 4'
+	if command -v promtool >/dev/null; then
+		promtool check metrics <"$BATS_TEST_TMPDIR/metrics"
+	else
+		skip "promtool is not installed: Debian's package prometheus has it"
+	fi
+}
+
+lines_of() {
+	[ "$(wc -l <"$1")" -ge "$2" ]
+}
+
+@test "--check --follow tells a finding once when it appears and once when it is gone" {
+	line one 1 ',"evtskip":"no"' | { write_destination crm <<<'{"url": "http://127.0.0.1:9/"}' && evt-deliver; }
+	local out=$BATS_TEST_TMPDIR/findings
+	spawn follow evt-status --check --follow </dev/null >"$out"
+	line two 1 ',"evterror":"bad data"' | evt-deliver
+	wait_until lines_of "$out" 1
+	[[ $(<"$out") == *" found rejected WARNING to crm: 1 failed"*"bad data"* ]]
+	line three 1 ',"evtskip":"no"' | evt-deliver # judged again, with nothing new
+	sqlite3 "$EVT_JOURNAL" "UPDATE delivery SET status = 5 WHERE status = 3"
+	wait_until lines_of "$out" 2
+	[[ $(tail -1 "$out") == *" cleared rejected to crm" ]]
+	[ "$(wc -l <"$out")" -eq 2 ]
+	run evt-status --follow
+	[ "$status" -eq 64 ]
+}
