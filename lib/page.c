@@ -150,16 +150,6 @@ static int finish(struct page_draft *p, int result)
 	return p->failed || !buf_ok(p->b) ? diag_fail(p->d, DIAG_IO, "out of memory") : 0;
 }
 
-void page_add_refusal(struct buf *b, struct page *page, int status, const char *why)
-{
-	struct page_draft p = {.b = b, .page = page};
-	begin(&p, SLICE("Not shown"));
-	buf_printf(b, "<section class=\"sheet notice bad\"><h2>%d</h2><p>", status);
-	html_add_text(b, slice_of(why));
-	buf_add_text(b, "</p><p><a href=\"?\">To the whole history</a></p></section>");
-	end(&p);
-}
-
 /* ---- the filters ---- */
 
 static void add_field(struct page_draft *p, enum view_key key, const char *label, const char *hint, const char *list)
@@ -211,7 +201,7 @@ static void add_names(struct page_draft *p, const struct facts *facts)
 	buf_add_text(p->b, "</datalist>");
 }
 
-static void add_form(struct page_draft *p, const struct facts *facts)
+static void add_form(struct page_draft *p)
 {
 	buf_add_text(p->b, "<section class=\"sheet\" aria-label=\"Filters\"><form class=\"filters\">");
 	add_field(p, VIEW_SINCE, "Received since", "2h, today, 2026-11-23", "spans");
@@ -224,7 +214,27 @@ static void add_form(struct page_draft *p, const struct facts *facts)
 	buf_add_text(
 	    p->b,
 	    "<div class=\"ends\"><a href=\"?\">Clear</a><button class=\"main\">Filter</button></div></form></section>");
-	add_names(p, facts);
+}
+
+static const char *refusal_heading(int status)
+{
+	return status == 400   ? "That was not understood"
+	       : status == 401 ? "Not without a password"
+	       : status == 404 ? "There is nothing here"
+	       : status == 421 ? "Not by that name"
+			       : "Not to be had at the moment";
+}
+
+void page_add_refusal(struct buf *b, struct page *page, int status, const char *why)
+{
+	struct page_draft p = {.b = b, .page = page};
+	begin(&p, slice_of(refusal_heading(status)));
+	buf_printf(b, "<section class=\"sheet notice bad\"><h2>%s</h2><p>", refusal_heading(status));
+	html_add_text(b, slice_of(why));
+	buf_add_text(b, "</p></section>");
+	if (status == 400)
+		add_form(&p);
+	end(&p);
 }
 
 /* A file filters what it holds; without a script it shows all of it. */
@@ -380,13 +390,19 @@ static int add_history(struct page_draft *p)
 	return 0;
 }
 
+static void add_live_form(struct page_draft *p, const struct facts *facts)
+{
+	add_form(p);
+	add_names(p, facts);
+}
+
 static int add_body(struct page_draft *p, const struct facts *facts)
 {
 	bool first = !p->page->filter.before.event;
 	if (page_add_verdict(p, facts, !first) < 0)
 		return -1;
 	if (p->page->view)
-		add_form(p, facts);
+		add_live_form(p, facts);
 	if (first && page_add_overview(p, facts) < 0)
 		return -1;
 	return add_history(p);

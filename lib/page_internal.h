@@ -11,7 +11,9 @@ struct page_draft {
 	struct buf *b;
 	struct page *page;
 	struct diag *d;
-	int64_t rows; /* of the section being made */
+	int64_t rows;               /* of the section being made */
+	struct journal_filter over; /* what the overview is of: the page's filter, or a day of it */
+	bool counted;               /* the journal has counts for it */
 	bool failed;
 };
 

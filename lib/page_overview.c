@@ -137,7 +137,7 @@ static int add_tiles(struct page_draft *p)
 	static const enum journal_status order[] = {JOURNAL_DELIVERED, JOURNAL_FAILED,     JOURNAL_RETRYING,
 						    JOURNAL_RECEIVED,  JOURNAL_PROCESSING, JOURNAL_SKIPPED};
 	struct journal_tally tally;
-	struct journal_filter all = p->page->filter;
+	struct journal_filter all = p->over;
 	all.statuses = 0;
 	if (journal_tally(p->page->journal, &all, &tally, p->d) < 0)
 		return -1;
@@ -186,12 +186,10 @@ static void lay_out_bars(struct pictures *pics, int64_t from, int64_t until)
 	int64_t hours = from ? (end - from + CLOCK_HOUR - 1) / CLOCK_HOUR : 24;
 	int64_t weeks = (hours + 7 * 24 - 1) / (7 * 24);
 	pics->days = hours > HOUR_BARS;
-	pics->count = (size_t)(pics->days    ? (weeks <= 4   ? 28
-						: weeks <= 8 ? 56
-							     : DAY_BARS)
-			       : hours <= 24 ? 24
-			       : hours <= 48 ? 48
-					     : 72);
+	if (pics->days)
+		pics->count = weeks <= 2 ? 14 : weeks <= 4 ? 28 : weeks <= 8 ? 56 : DAY_BARS;
+	else
+		pics->count = hours <= 24 ? 24 : hours <= 48 ? 48 : HOUR_BARS;
 	for (size_t i = 0; i < pics->count; i++) {
 		struct chart_bar *bar = &pics->bars[i];
 		int back = (int)(pics->count - i);
@@ -200,7 +198,8 @@ static void lay_out_bars(struct pictures *pics, int64_t from, int64_t until)
 	}
 }
 
-static void lay_out_heat(struct pictures *pics, int64_t until)
+/* The hours from the one of `from` on. */
+static void lay_out_heat(struct pictures *pics, int64_t from, int64_t until)
 {
 	for (int row = 0; row < HEAT_DAYS; row++) {
 		struct chart_day *day = &pics->heat[row];
@@ -208,7 +207,7 @@ static void lay_out_heat(struct pictures *pics, int64_t until)
 		int64_t next = day_start(until - 1, row + 2 - HEAT_DAYS, pics->style);
 		for (int64_t at = day->at; at < next && at < until; at += CLOCK_HOUR) {
 			int hour = broken_down(at, pics->style).tm_hour;
-			if (!day->hour_at[hour])
+			if (!day->hour_at[hour] && at + CLOCK_HOUR > from)
 				day->hour_at[hour] = at;
 		}
 	}
@@ -241,14 +240,15 @@ static bool take_heat(const struct journal_hour *hour, void *context)
 static int fill(struct page_draft *p, struct pictures *pics)
 {
 	const unsigned failing = 1u << JOURNAL_FAILED | 1u << JOURNAL_RETRYING;
-	struct journal_filter bars = p->page->filter, heat = p->page->filter;
+	struct journal_filter bars = p->over, heat = p->over;
 	int64_t until = bars.until && bars.until < p->page->style.now ? bars.until : p->page->style.now;
 	pics->style = &p->page->style;
 	lay_out_bars(pics, bars.since, until);
-	lay_out_heat(pics, until);
+	lay_out_heat(pics, p->counted ? 0 : heat.since, until);
 	if (bars.since < pics->bars[0].from_at)
 		bars.since = pics->bars[0].from_at;
-	heat.since = pics->heat[0].at;
+	if (p->counted || heat.since < pics->heat[0].at)
+		heat.since = pics->heat[0].at;
 	heat.statuses = heat.statuses ? heat.statuses & failing : failing;
 	if (journal_histogram(p->page->journal, &bars, take_bar, pics, p->d) < 0)
 		return -1;
@@ -342,7 +342,7 @@ static int add_errors(struct page_draft *p)
 	buf_add_text(p->b,
 		     "<section class=\"sheet\"><h2>Errors<small class=\"soft\">the most frequent first</small></h2>");
 	p->rows = 0;
-	if (journal_troubles(p->page->journal, &p->page->filter, ERRORS, take_error, p, p->d) < 0)
+	if (journal_troubles(p->page->journal, &p->over, ERRORS, take_error, p, p->d) < 0)
 		return -1;
 	buf_add_text(p->b, p->rows ? "</tbody></table></div></section>" : "<p class=\"nothing\">None.</p></section>");
 	return 0;
@@ -410,13 +410,14 @@ static void end_table(struct page_draft *p)
 
 static int add_ends(struct page_draft *p, const struct facts *facts)
 {
+	const struct journal_filter all = {.since = 0};
 	buf_add_text(p->b, "<section class=\"sheet\"><h2>Sources and destinations</h2>");
 	p->rows = 0;
 	for (size_t i = 0; i < facts->destination_count; i++)
 		if (facts->destinations[i].name.ptr)
 			add_destination(p, &facts->destinations[i]);
 	end_table(p);
-	if (journal_sources(p->page->journal, &p->page->filter, take_source, p, p->d) < 0)
+	if (journal_sources(p->page->journal, &all, take_source, p, p->d) < 0)
 		return -1;
 	end_table(p);
 	buf_add_text(p->b, "<p class=\"soft\"><small>The journal takes ");
@@ -427,8 +428,24 @@ static int add_ends(struct page_draft *p, const struct facts *facts)
 	return 0;
 }
 
+/* The journal keeps counts by hour, status, source and destination. What it has to look at row by row is not looked at without
+ * end, unless that is asked for. */
+static void bound_overview(struct page_draft *p)
+{
+	const struct journal_filter *f = &p->page->filter;
+	p->over = *f;
+	p->counted = !f->type.ptr && !f->subject.ptr && !f->error.ptr;
+	if (p->counted || f->since)
+		return;
+	p->over.since = (f->until && f->until < p->page->style.now ? f->until : p->page->style.now) - CLOCK_DAY;
+	buf_add_text(p->b,
+		     "<p class=\"soft\">Counts, pictures and errors of such a filter are those of one day, the last; "
+		     "<b>Received since</b> widens that. The history is whole.</p>");
+}
+
 int page_add_overview(struct page_draft *p, const struct facts *facts)
 {
+	bound_overview(p);
 	if (add_tiles(p) < 0 || add_pictures(p) < 0)
 		return -1;
 	buf_add_text(p->b, "<div class=\"pair\">");

@@ -219,7 +219,7 @@ static void answer(struct reply *r)
 	struct diag d;
 	struct page page = page_of(r);
 	if (take_query(r, &d) < 0 || view_filter(&r->view, &page.filter, page.style.now, &d) < 0) {
-		refuse(r, 400, "%s", d.text);
+		refuse(r, 400, "%s", d.text + strspn(d.text, "-")); /* named as options are */
 	} else if (!is_tidied(r) && add_answer(r, &page, &d) < 0) {
 		if (d.code != DIAG_NO && d.code != DIAG_USAGE) {
 			diag_error("%s", d.text);
