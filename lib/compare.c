@@ -117,13 +117,12 @@ static void compare_arrays(struct changes *c, uint32_t from, uint32_t to)
 static void compare(struct changes *c, uint32_t from, uint32_t to)
 {
 	enum jtext_type type = jtext_type(c->a, from);
-	if (type != jtext_type(c->b, to))
-		add_change(c, from, to);
-	else if (type == JTEXT_OBJECT)
+	bool same_type = type == jtext_type(c->b, to);
+	if (same_type && type == JTEXT_OBJECT)
 		compare_objects(c, from, to);
-	else if (type == JTEXT_ARRAY)
+	else if (same_type && type == JTEXT_ARRAY)
 		compare_arrays(c, from, to);
-	else if (!same_scalar(c, from, to))
+	else if (!same_type || !same_scalar(c, from, to))
 		add_change(c, from, to);
 }
 

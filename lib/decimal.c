@@ -44,11 +44,12 @@ int decimal_scale(struct buf *b, struct slice number, int power)
 	long first = 0; /* zeros in front go, but for one before the point */
 	while (first < count && first < point - 1 && digits[first] == '0')
 		first++;
-	if (point <= 0)
+	bool nothing = first == count; /* 0e400: zeros and no more */
+	if (point <= 0 || nothing)
 		buf_add_char(b, '0');
 	else
 		buf_add(b, digits + first, (size_t)((point < count ? point : count) - first));
-	add_zeros(b, point > count ? point - count : 0);
+	add_zeros(b, point > count && !nothing ? point - count : 0);
 	if (point < count) {
 		buf_add_char(b, '.');
 		add_zeros(b, -point);

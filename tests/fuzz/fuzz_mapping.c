@@ -14,7 +14,7 @@ static const char fields[] =
     "{\"to\":\"/s\",\"from\":\"/s\",\"type\":[\"string\",\"null\"],\"apply\":[\"trim\",\"lowercase\",\"uppercase\"],"
     "\"minLength\":1,\"maxLength\":20,\"pattern\":\"^(\\\\w+\\\\s?)*$\"},"
     "{\"to\":\"/n/0\",\"from\":\"/n\",\"minimum\":-1.5e3,\"maximum\":12345678901234567890},"
-    "{\"to\":\"/n/1\",\"from\":\"/i\",\"type\":\"integer\",\"enum\":[1,2.0,\"x\"]},"
+    "{\"to\":\"/n/1\",\"from\":\"/i\",\"type\":\"integer\",\"enum\":[1,2.0]},"
     "{\"to\":\"/e/mail\",\"from\":\"/f\",\"format\":\"email\"},{\"to\":\"/e/uri\",\"from\":\"/f\",\"format\":\"uri\"},"
     "{\"to\":\"/e/at\",\"from\":\"/f\",\"format\":\"date-time\"},{\"to\":\"/e/day\",\"from\":\"/f\",\"format\":\"date\"},"
     "{\"to\":\"/e/id\",\"from\":\"/f\",\"format\":\"uuid\"},"
