@@ -17,11 +17,11 @@ PACKAGES = sqlite3 jansson libcurl libmicrohttpd libcrypto libpcre2-8 zlib
 
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef
-HARDEN   = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+HARDEN   = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
 EVT_CPPFLAGS = -std=c11 -D_GNU_SOURCE -DEVT_VERSION='"$(VERSION)"' -Ilib -I$(BUILD)/gen -MMD -MP \
            $(shell pkg-config --cflags $(PACKAGES)) $(CPPFLAGS)
 EVT_CFLAGS   = $(WARNINGS) $(WERROR) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer,$(HARDEN)) $(CFLAGS)
-EVT_LDFLAGS  = -pie -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+EVT_LDFLAGS  = -pie -Wl,--as-needed -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 EVT_LIBS     = $(shell pkg-config --libs $(PACKAGES)) -lpthread
 
 LIB_SRC    = $(sort $(wildcard lib/*.c))

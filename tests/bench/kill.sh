@@ -27,7 +27,7 @@ wait_for() { # COMMAND...: at most 20 s
 }
 
 ask() {
-	sqlite3 -readonly "$EVT_JOURNAL" "$1"
+	sqlite3 -readonly -cmd ".timeout 10000" "$EVT_JOURNAL" "$1"
 }
 
 "$BUILD/tests/destination" -P "$work/port" -l "$work/requests" -r '[{"answers": [{"delay_ms": 10}]}]' </dev/null >/dev/null 2>&1 &
@@ -71,7 +71,7 @@ open_deliveries() {
 }
 
 end_leases() {
-	sqlite3 "$EVT_JOURNAL" 'UPDATE delivery SET due_at = 1 WHERE status = 1'
+	sqlite3 -cmd ".timeout 10000" "$EVT_JOURNAL" 'UPDATE delivery SET due_at = 1 WHERE status = 1'
 }
 
 sound=0

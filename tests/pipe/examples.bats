@@ -83,6 +83,23 @@ free_port() {
 	export RECEIVE_URL=$DEST_URL
 }
 
+@test "the systemd services have little to lose, and each program is hardened" {
+	local unit program
+	for program in "$BUILD"/evt-*; do
+		[ -x "$program" ] || continue
+		command -v readelf >/dev/null || break
+		readelf -hldW "$program" >"$BATS_TEST_TMPDIR/elf"
+		grep -q 'Type:.*DYN' "$BATS_TEST_TMPDIR/elf"
+		grep -q GNU_RELRO "$BATS_TEST_TMPDIR/elf"
+		grep -q 'FLAGS_1.*NOW.*PIE' "$BATS_TEST_TMPDIR/elf"
+		grep -qE 'GNU_STACK.* RW ' "$BATS_TEST_TMPDIR/elf"
+	done
+	systemd-analyze security --help 2>/dev/null | grep -q -e --offline || skip 'no systemd-analyze --offline'
+	for unit in "$examples"/systemd/*.service; do
+		systemd-analyze security --offline=yes --threshold=20 --no-pager "$unit" >/dev/null
+	done
+}
+
 @test "the service of the example receives on systemd's socket, and delivers" {
 	command -v systemd-socket-activate >/dev/null || skip 'no systemd-socket-activate'
 	write_source open <<<'{"verify": {"scheme": "none"}, "type": "const:t", "destinations": {"archive": ["*"]}}'
