@@ -110,7 +110,13 @@ demo: all $(TEST_TOOLS)
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/evt
 	install -m 755 $(BINARIES) $(DESTDIR)$(PREFIX)/bin
-	cp -R share/sql share/examples $(DESTDIR)$(PREFIX)/share/evt
+	cp -R share/sql share/examples share/dashboard $(DESTDIR)$(PREFIX)/share/evt
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	for command in $(notdir $(BINARIES)); do \
+		install -m 644 share/completions/evt.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$command || exit 1; \
+		install -m 644 share/completions/evt.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$command.fish || exit 1; \
+	done
+	install -m 644 share/completions/_evt $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 	for page in $(MAN_PAGES); do \
 		dir=$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; \
 		install -d $$dir && install -m 644 $$page $$dir || exit 1; \

@@ -7,11 +7,12 @@
 #include "digest.h"
 #include "history.h"
 #include "jtext.h"
+#include "pretty.h"
 
 /* What is gathered of one event before its first delivery is shown. */
 struct whole {
 	struct buf time, digest, content_type, data;
-	int64_t conflicts;
+	int64_t conflicts, expired_at;
 	bool stored;
 	enum event_body body;
 };
@@ -42,6 +43,7 @@ static bool take_about(const struct journal_about *about, void *context)
 		digest_hex((const unsigned char *)about->digest.ptr, about->digest.len, hex);
 	buf_add_text(&whole->digest, hex);
 	whole->conflicts = about->conflicts;
+	whole->expired_at = about->expired_at;
 	return true;
 }
 
@@ -91,10 +93,24 @@ static void add_time_field(struct walk *w, const char *indent, const char *name,
 
 static void add_bytes_block(struct walk *w, struct slice bytes, const char *indent)
 {
-	if (jtext_is_utf8(bytes))
+	struct buf laid_out = BUF_INIT;
+	if (pretty_add(&laid_out, bytes))
+		show_add_block(&w->b, buf_slice(&laid_out), indent);
+	else if (jtext_is_utf8(bytes))
 		show_add_block(&w->b, bytes, indent);
 	else
 		buf_printf(&w->b, "%s(%zu bytes that are not text)\n", indent, bytes.len);
+	buf_free(&laid_out);
+}
+
+static void text_expired(struct walk *w)
+{
+	buf_add_text(&w->b, "expired");
+	if (w->whole.expired_at) {
+		buf_add_char(&w->b, ' ');
+		show_add_time(&w->b, w->whole.expired_at, &w->detail->style);
+	}
+	buf_add_text(&w->b, "; it had ");
 }
 
 static void text_payload(struct walk *w, const struct journal_row *row)
@@ -102,7 +118,7 @@ static void text_payload(struct walk *w, const struct journal_row *row)
 	const struct whole *whole = &w->whole;
 	begin_field(w, "", "payload");
 	if (!whole->stored)
-		buf_add_text(&w->b, "expired; it had ");
+		text_expired(w);
 	show_add_bytes(&w->b, row->size);
 	if (whole->content_type.len) {
 		buf_add_text(&w->b, " of ");
@@ -259,6 +275,7 @@ static void json_event(struct walk *w, const struct journal_row *row)
 	buf_printf(b, ",\"size\":%" PRId64 ",\"conflicts\":%" PRId64, row->size, whole->conflicts);
 	add_member(b, "sha256", buf_slice(&whole->digest));
 	add_member(b, "payload", whole->stored ? SLICE("stored") : SLICE("expired"));
+	add_time_member(b, "expired_at", whole->expired_at);
 	add_member(b, "content_type", whole->content_type.len ? buf_slice(&whole->content_type) : SLICE_NONE);
 	buf_add_char(b, ',');
 	show_add_json_bytes(b, "data", whole->stored ? buf_slice(&whole->data) : SLICE_NONE);

@@ -306,6 +306,7 @@ struct journal_about {
 	struct slice time;   /* as the sender wrote it */
 	struct slice digest; /* SHA-256 of the payload, 32 bytes */
 	int64_t conflicts;   /* times the id came again with another payload */
+	int64_t expired_at;  /* when the payload was removed; 0: it is stored, or that was before this was noted */
 };
 int journal_about(struct journal *j, int64_t event, bool (*each)(const struct journal_about *about, void *context),
 		  void *context, struct diag *d);

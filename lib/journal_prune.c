@@ -34,6 +34,15 @@ static void forget_payload(struct journal *j, int64_t event)
 	forget(j, "DELETE FROM answer WHERE event = :event", event);
 }
 
+static void expire_payload(struct journal *j, int64_t event)
+{
+	forget_payload(j, event);
+	struct db_query *q = db_query(&j->db, "UPDATE event SET expired_at = :now WHERE seq = :event");
+	db_set_int(q, ":now", clock_now());
+	db_set_int(q, ":event", event);
+	db_run(q);
+}
+
 /* Its deliveries no longer count among those that there are. */
 static void count_out(struct journal *j, int64_t event)
 {
@@ -187,7 +196,7 @@ int journal_prune(struct journal *j, struct journal_prune *prune, struct diag *d
 	const struct sweep payloads = {"SELECT p.event FROM payload p JOIN event e ON e.seq = p.event "
 				       "WHERE p.event > :after AND p.event <= :last AND e.received_at < :before "
 				       "AND NOT " OPEN_DELIVERY " ORDER BY p.event LIMIT :step",
-				       forget_payload, prune->payloads_before, &prune->payloads};
+				       expire_payload, prune->payloads_before, &prune->payloads};
 	const struct sweep events = {"SELECT e.seq FROM event e WHERE e.seq > :after AND e.seq <= :last "
 				     "AND e.received_at < :before AND NOT " OPEN_DELIVERY " ORDER BY e.seq LIMIT :step",
 				     forget_event, prune->events_before, &prune->events};

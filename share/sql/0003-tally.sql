@@ -66,3 +66,6 @@ CREATE INDEX delivery_status ON delivery (destination, status, event);
 CREATE INDEX delivery_subject ON delivery (event >> 14, subject_key) WHERE subject_key IS NOT NULL;
 -- What is in trouble, by when it got there. Deliveries that never fail are not in it.
 CREATE INDEX delivery_trouble ON delivery (destination, updated_at, status, code, error) WHERE status IN (3, 4);
+
+-- When evt-prune removed the payload.
+ALTER TABLE event ADD COLUMN expired_at INTEGER;

@@ -138,7 +138,7 @@ on_terminal() {
 	[ "$status" -eq 0 ]
 	[[ $output == *'source     hubspot'*'subject    contact/bad'*'payload    5 bytes of application/json, SHA-256 '* ]]
 	[[ $output == *'    "bad"'*'to crm  ✗ failed'*'code       http-422'*'attempt 1 '*'http-422: 422: email is not valid'* ]]
-	[[ $output == *'HTTP/1.1 422'*'{"message":"email is not valid"}'*'evt-retry -d crm bad | evt-transform | evt-deliver'* ]]
+	[[ $output == *'HTTP/1.1 422'*'"message": "email is not valid"'*'evt-retry -d crm bad | evt-transform | evt-deliver'* ]]
 	[[ $(evt-status -j "$EVT_JOURNAL" bad) == *"evt-retry -j $EVT_JOURNAL -d crm bad | evt-transform -j $EVT_JOURNAL | evt-deliver -j $EVT_JOURNAL"* ]]
 	evt-status --format json good bad | jq -e 'length == 2 and (map(.id) | sort == ["bad", "good"])'
 	evt-status --format jsonl good | jq -e '.deliveries[0] | .status == "delivered" and .destination_record == "rec_1"
@@ -266,8 +266,10 @@ on_terminal() {
 	for a in "${!filters[@]}"; do
 		for b in "${!filters[@]}"; do
 			[[ $b -lt $a || ${filters[a]%% *} == "${filters[b]%% *}" && $a -ne $b || ${filters[a]} == *1h && ${filters[b]} == *1h ]] && continue
+			set -f
 			# shellcheck disable=SC2086 # several words
-			set -f; evt-status ${filters[a]} ${filters[b]} | cut -f2 | sort >"$BATS_TEST_TMPDIR/got"; set +f
+			evt-status ${filters[a]} ${filters[b]} | cut -f2 | sort >"$BATS_TEST_TMPDIR/got"
+			set +f
 			query "SELECT id FROM history WHERE ${where[a]} AND ${where[b]}" | sort >"$BATS_TEST_TMPDIR/wanted"
 			diff "$BATS_TEST_TMPDIR/got" "$BATS_TEST_TMPDIR/wanted" || { echo "${filters[a]} ${filters[b]}"; return 1; }
 		done
@@ -316,4 +318,17 @@ lines_of() {
 	[ "$(wc -l <"$out")" -eq 2 ]
 	run evt-status --follow
 	[ "$status" -eq 64 ]
+}
+
+@test "a payload that has expired is told with the day it did" {
+	fill
+	age_journal 8
+	evt-prune
+	[[ $(evt-status good) == *"payload    expired $(date -u +%Y-%m-%d) "*"; it had "*" bytes"* ]]
+	evt-status --format json good | jq -e --arg day "$(date -u +%Y-%m-%d)" '.[0].expired_at | startswith($day)'
+}
+
+@test "a JSON payload is laid out, its numbers and strings as they came" {
+	fill
+	[[ $(evt-status good) == *$'    {\n      "n": 19.990,\n      "name": "J\\u00fcrgen"\n    }'* ]]
 }
