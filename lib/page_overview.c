@@ -339,10 +339,13 @@ static bool take_error(const struct journal_trouble *trouble, void *context)
 
 static int add_errors(struct page_draft *p)
 {
+	struct journal_filter recent = p->over;
+	recent.changed_since =
+	    recent.since; /* what was received since then has changed since then: an index leads there */
 	buf_add_text(p->b,
 		     "<section class=\"sheet\"><h2>Errors<small class=\"soft\">the most frequent first</small></h2>");
 	p->rows = 0;
-	if (journal_troubles(p->page->journal, &p->over, ERRORS, take_error, p, p->d) < 0)
+	if (journal_troubles(p->page->journal, &recent, ERRORS, take_error, p, p->d) < 0)
 		return -1;
 	buf_add_text(p->b, p->rows ? "</tbody></table></div></section>" : "<p class=\"nothing\">None.</p></section>");
 	return 0;
