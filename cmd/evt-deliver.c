@@ -7,14 +7,17 @@
 
 #include "delivery.h"
 #include "options.h"
+#include "program.h"
 
 static const char usage[] =
-    "usage: evt-deliver [-pqv] [-c DIR] [-d DEST] [-j FILE]\n"
+    "usage: evt-deliver [-pqv] [--start | --record] [-c DIR] [-d DEST] [-j FILE]\n"
     "\n"
     "Sends each event line of standard input to its destination, and records the attempt and the outcome.\n"
     "\n"
     "  -d, --destination DEST  only lines of this destination\n"
     "  -p, --print             print each outcome as a JSON line\n"
+    "      --start             send nothing: commit each line's start, and pass it on to a program\n"
+    "      --record            send nothing: record the outcomes that a program has written into the lines\n"
     "  -c, --config DIR        configuration folder\n"
     "  -j, --journal FILE      journal\n"
     "  -q, --quiet             errors only\n"
@@ -22,8 +25,13 @@ static const char usage[] =
     "  -V, --version\n"
     "  -h, --help\n";
 
-static const struct option own_options[] = {
-    {"destination", required_argument, NULL, 'd'}, {"print", no_argument, NULL, 'p'}, {NULL, 0, NULL, 0}};
+enum { OPTION_START = 256, OPTION_RECORD };
+
+static const struct option own_options[] = {{"destination", required_argument, NULL, 'd'},
+					    {"print", no_argument, NULL, 'p'},
+					    {"start", no_argument, NULL, OPTION_START},
+					    {"record", no_argument, NULL, OPTION_RECORD},
+					    {NULL, 0, NULL, 0}};
 
 /* ---- SIGTERM and SIGINT arrive as bytes in a pipe, which the loop waits for like for all else ---- */
 
@@ -74,14 +82,16 @@ static int exit_code(const struct delivery_report *r)
 	return r->bad || r->passed_over || r->duplicates || r->stale ? DIAG_NO : DIAG_OK;
 }
 
-static int deliver(const char *journal, struct delivery_options *options)
+static int deliver(const char *journal,
+		   int (*act)(const struct delivery_options *, struct delivery_report *, struct diag *),
+		   struct delivery_options *options)
 {
 	struct diag d;
 	struct delivery_report report;
 	options->journal = journal_open(journal, JOURNAL_WRITE, &d);
 	if (!options->journal)
 		return diag_report(&d);
-	int result = delivery_run(options, &report, &d);
+	int result = act(options, &report, &d);
 	tell(&report);
 	journal_close(options->journal);
 	return result < 0 ? diag_report(&d) : exit_code(&report);
@@ -90,14 +100,25 @@ static int deliver(const char *journal, struct delivery_options *options)
 int main(int argc, char **argv)
 {
 	struct options o;
+	int (*act)(const struct delivery_options *, struct delivery_report *, struct diag *) = delivery_run;
+	bool prints = false;
 	struct delivery_options options = {.only = SLICE_NONE, .input = STDIN_FILENO, .output = -1};
 	options_open(&o, "evt-deliver", usage, "d:p", own_options, argc, argv);
 	for (int c; (c = options_next(&o)) != OPTIONS_END;) {
 		if (c == 'd')
 			options.only = slice_of(optarg);
 		else if (c == 'p')
-			options.output = STDOUT_FILENO;
+			prints = true;
+		else if (act != delivery_run)
+			options_wrong(&o,
+				      "--start and --record are two ends of a program: each is a command of its own");
+		else
+			act = c == OPTION_START ? program_start : program_record;
 	}
+	if (prints && act != delivery_run)
+		options_wrong(&o, "-p belongs to what evt-deliver sends itself");
+	if (prints || act == program_start)
+		options.output = STDOUT_FILENO;
 	if (!options_ready(&o, 0))
 		return options_close(&o);
 	options.config = o.config;
@@ -108,6 +129,6 @@ int main(int argc, char **argv)
 		return options_close(&o);
 	}
 	options.signals = signal_pipe[0];
-	o.exit_code = deliver(o.journal, &options);
+	o.exit_code = deliver(o.journal, act, &options);
 	return options_close(&o);
 }

@@ -28,7 +28,7 @@ static struct lane *lane_for(struct delivery *r, struct slice name)
 		if (slice_is(name, (*end)->name))
 			return *end;
 	struct diag d;
-	struct lane *l = lane_new(r->options->config, r->options->tokens, name, &d);
+	struct lane *l = lane_new(r->options->config, r->options->tokens, name, LANE_HTTP, &d);
 	if (l && !l->usable) {
 		diag_error("%s", d.text);
 		r->report->broken++;

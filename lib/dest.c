@@ -63,7 +63,10 @@ static char *read_method(struct conf_object *o, const char *otherwise)
 static void read_addresses(struct conf_object *o, struct dest *dest)
 {
 	dest->plain_http = conf_bool(o, "plain_http", false);
-	dest->url = conf_string(o, "url", CONF_REQUIRED, NULL);
+	dest->program = conf_bool(o, "program", false);
+	if (dest->program && conf_has(o, "url"))
+		conf_fail(o, "url", "\"program\" acts in its place");
+	dest->url = conf_string(o, "url", dest->program ? CONF_OPTIONAL : CONF_REQUIRED, NULL);
 	dest->method = read_method(o, "POST");
 	if (dest->url)
 		check_url(o, "url", dest->url, dest->plain_http);

@@ -32,6 +32,7 @@ struct dest_map {
 
 struct dest {
 	char *name;
+	bool program;       /* served by a program of the user's own: no url */
 	char *url, *method; /* RFC 6570 level 1 expressions after the host part; method in capitals */
 	char *update_url,
 	    *update_method; /* used once the subject's destination record is known (PATCH unless told); NULL: always `url` */

@@ -104,7 +104,8 @@ static struct journal_route *collect_routes(const struct feed *f, size_t *count)
 	*count = 0;
 	for (size_t i = 0; routes && i < f->dests->count; i++) {
 		const struct dest *dest = f->dests->list[i];
-		if (!f->only.ptr || slice_is(f->only, dest->name))
+		/* A program's lines go to those alone who ask for them: in any other pipeline nobody would act on them. */
+		if (f->only.ptr ? slice_is(f->only, dest->name) : !dest->program)
 			routes[(*count)++] = dest_route(dest);
 	}
 	return routes;

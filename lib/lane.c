@@ -5,10 +5,16 @@
 
 #include "clock.h"
 
-static bool make_plan(struct lane *l, const char *config, const char *tokens, struct diag *d)
+static bool make_plan(struct lane *l, const char *config, const char *tokens, enum lane_use use, struct diag *d)
 {
 	struct buf file = BUF_INIT;
 	struct dest *dest = dest_load(config, slice_of(l->name), d);
+	if (dest && dest->program && use == LANE_HTTP) {
+		diag_fail(d, DIAG_CONFIG, "%s: it is served by a program: evt-deliver --start passes its lines on",
+			  l->name);
+		dest_free(dest);
+		return false;
+	}
 	if (tokens)
 		buf_printf(&file, "%s-token-%s", tokens, l->name);
 	bool made = dest && attempt_plan_init(&l->plan, dest, file.data, d) == 0;
@@ -16,14 +22,14 @@ static bool make_plan(struct lane *l, const char *config, const char *tokens, st
 	return made;
 }
 
-struct lane *lane_new(const char *config, const char *tokens, struct slice name, struct diag *d)
+struct lane *lane_new(const char *config, const char *tokens, struct slice name, enum lane_use use, struct diag *d)
 {
 	struct lane *l = calloc(1, sizeof *l);
 	if (!l || !(l->name = strndup(name.ptr, name.len))) {
 		free(l);
 		return NULL;
 	}
-	l->usable = make_plan(l, config, tokens, d);
+	l->usable = make_plan(l, config, tokens, use, d);
 	return l;
 }
 

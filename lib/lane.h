@@ -24,7 +24,8 @@ struct lane {
 };
 
 /* Reads the destination's file. Its access token, if it needs one, is kept in the file "TOKENS-token-NAME" (NULL: in memory). NULL: out of memory. A lane whose file is missing or broken is not usable; *d says why. */
-struct lane *lane_new(const char *config, const char *tokens, struct slice name, struct diag *d);
+enum lane_use { LANE_HTTP, LANE_PROGRAM }; /* who acts: we, or a program of the user's own */
+struct lane *lane_new(const char *config, const char *tokens, struct slice name, enum lane_use use, struct diag *d);
 void lane_free(struct lane *l); /* the attempts are not its own */
 
 bool lane_may_start(const struct lane *l, int64_t now); /* has one that may be asked for */

@@ -144,6 +144,43 @@ pipeline_is() {
 	grep -q customer.created "$BATS_TEST_TMPDIR/evt-today.html"
 }
 
+# give SOURCE-NAME DESTINATION: two events for a destination that a program serves.
+give() {
+	write_source "to-$1" <<<"{\"verify\": {\"scheme\": \"none\"}, \"id\": \"/id\", \"type\": \"const:t\", \"destinations\": {\"$1\": [\"*\"]}}"
+	printf '{"id":"a%s","note":"it'"'"'s 19.99"}\n' 1 2 | evt-receive -s "to-$1" >/dev/null 3>&-
+}
+
+@test "recipe: a shell program as a destination, and its retry" {
+	cd "$BATS_TEST_TMPDIR"
+	give files
+	run_recipe program # no inbox yet: the program fails
+	[ "$(query "select count(*) from history where status = 'retrying' and error like '%inbox%'")" -eq 2 ]
+	mkdir inbox
+	end_waits
+	run_recipe program
+	[ "$(query "select count(*) from history where status = 'delivered' and attempts = 2")" -eq 2 ]
+	[ "$(cat inbox/*.json | jq -r .note | sort -u)" = "it's 19.99" ]
+	[ "$(query 'select destination_record from history' | sort)" = "$(find inbox -name '*.json' | sed 's,inbox/,,; s,\.json,,' | sort)" ]
+}
+
+# As if the time of every retry had come.
+end_waits() {
+	sqlite3 "$EVT_JOURNAL" 'update delivery set due_at = 1 where due_at is not null'
+}
+
+@test "recipe: a database as a destination; the second time of a lost outcome changes nothing" {
+	cd "$BATS_TEST_TMPDIR"
+	give ledger
+	run_recipe sqlite
+	[ "$(query "select count(*) from history where status = 'delivered'")" -eq 2 ]
+	[ "$(sqlite3 ledger.db 'select body from entry order by 1' | head -n 1)" = '{"id":"a1","note":"it'"'"'s 19.99"}' ]
+	evt-retry -d ledger a1 | evt-transform | evt-deliver --start >/dev/null # acted, then lost
+	end_waits
+	run_recipe sqlite
+	[ "$(sqlite3 ledger.db 'select count(*) from entry')" -eq 2 ]
+	[ "$(query "select distinct status from history")" = delivered ]
+}
+
 @test "the README names every source file" {
 	local file missing=
 	for file in "$EVT_ROOT"/lib/*.c "$EVT_ROOT"/cmd/*.c; do
