@@ -61,11 +61,9 @@ static int take_number(struct slice *text, size_t digits)
 	return value;
 }
 
-static bool take_char(struct slice *text, const char *any_of)
+static bool take_char(struct slice *text, char c)
 {
-	while (text->len && *any_of && *any_of != *text->ptr)
-		any_of++;
-	if (text->len == 0 || !*any_of)
+	if (text->len == 0 || *text->ptr != c)
 		return false;
 	text->ptr++;
 	text->len--;
@@ -82,10 +80,10 @@ static int days_in_month(int year, int month)
 static bool take_date(struct slice *text, int *year, int *month, int *day)
 {
 	*year = take_number(text, 4);
-	if (*year < 0 || !take_char(text, "-"))
+	if (*year < 0 || !take_char(text, '-'))
 		return false;
 	*month = take_number(text, 2);
-	if (*month < 1 || *month > 12 || !take_char(text, "-"))
+	if (*month < 1 || *month > 12 || !take_char(text, '-'))
 		return false;
 	*day = take_number(text, 2);
 	return *day >= 1 && *day <= days_in_month(*year, *month);
@@ -95,7 +93,7 @@ static bool take_fraction(struct slice *text, int *ms)
 {
 	int scale = 100;
 	*ms = 0;
-	if (!take_char(text, "."))
+	if (!take_char(text, '.'))
 		return true;
 	int digits = 0;
 	for (int d; (d = take_number(text, 1)) >= 0; digits++, scale /= 10)
@@ -106,13 +104,13 @@ static bool take_fraction(struct slice *text, int *ms)
 static bool take_offset(struct slice *text, int *minutes)
 {
 	*minutes = 0;
-	if (take_char(text, "Zz"))
+	if (take_char(text, 'Z') || take_char(text, 'z'))
 		return true;
-	int sign = take_char(text, "+") ? 1 : take_char(text, "-") ? -1 : 0;
+	int sign = take_char(text, '+') ? 1 : take_char(text, '-') ? -1 : 0;
 	if (sign == 0)
 		return false;
 	int hours = take_number(text, 2);
-	if (hours < 0 || hours > 23 || !take_char(text, ":"))
+	if (hours < 0 || hours > 23 || !take_char(text, ':'))
 		return false;
 	int rest = take_number(text, 2);
 	if (rest < 0 || rest > 59)
@@ -124,13 +122,14 @@ static bool take_offset(struct slice *text, int *minutes)
 int clock_parse(struct slice text, int64_t *at)
 {
 	int year, month, day, ms, offset;
-	if (!take_date(&text, &year, &month, &day) || !take_char(&text, "Tt "))
+	if (!take_date(&text, &year, &month, &day) ||
+	    !(take_char(&text, 'T') || take_char(&text, 't') || take_char(&text, ' ')))
 		return -1;
 	int hour = take_number(&text, 2);
-	if (hour < 0 || hour > 23 || !take_char(&text, ":"))
+	if (hour < 0 || hour > 23 || !take_char(&text, ':'))
 		return -1;
 	int minute = take_number(&text, 2);
-	if (minute < 0 || minute > 59 || !take_char(&text, ":"))
+	if (minute < 0 || minute > 59 || !take_char(&text, ':'))
 		return -1;
 	int second = take_number(&text, 2); /* 60 is a leap second, which counts as the next minute's first */
 	if (second < 0 || second > 60 || !take_fraction(&text, &ms) || !take_offset(&text, &offset) || text.len)

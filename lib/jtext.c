@@ -452,11 +452,9 @@ static size_t take_escape(const char **at, const char *end, char out[4])
 	return utf8_put(0xfffd, out);
 }
 
-struct slice jtext_string(const struct jtext *j, uint32_t node, struct buf *scratch)
+struct slice jtext_decode(const struct jtext *j, uint32_t node, struct buf *scratch)
 {
 	struct slice body = string_body(j, node);
-	if (!j->nodes[node].escaped)
-		return body;
 	char *out = buf_reserve(scratch, body.len); /* no escape is shorter than what it stands for */
 	if (!out)
 		return SLICE_NONE;
@@ -496,12 +494,13 @@ static bool escaped_equals(struct slice body, struct slice text)
 	return matched == text.len;
 }
 
+/* Most names differ in length already. */
 static inline bool string_equals(const struct jtext *j, uint32_t node, struct slice text)
 {
-	struct slice body = string_body(j, node);
-	if (j->nodes[node].escaped)
-		return escaped_equals(body, text);
-	return slice_equal(body, text);
+	const struct jtext_node *n = &j->nodes[node];
+	if (n->escaped)
+		return escaped_equals(string_body(j, node), text);
+	return n->end - n->start - 2 == text.len && slice_same_bytes(j->text.ptr + n->start + 1, text.ptr, text.len);
 }
 
 uint32_t jtext_member(const struct jtext *j, uint32_t object, struct slice name)

@@ -75,7 +75,13 @@ uint32_t jtext_member(const struct jtext *j, uint32_t object, struct slice name)
 /* A string's text. Without escapes it is a slice of the input; else it is decoded onto the end of `scratch`
  * (RFC 8259 section 7; \u0000 becomes a NUL byte, a lone surrogate U+FFFD). `scratch` may move as it grows,
  * unless its owner has reserved the length of the whole text, which every decoding of it fits into. */
-struct slice jtext_string(const struct jtext *j, uint32_t node, struct buf *scratch);
+struct slice jtext_decode(const struct jtext *j, uint32_t node, struct buf *scratch); /* of one with escapes */
+static inline struct slice jtext_string(const struct jtext *j, uint32_t node, struct buf *scratch)
+{
+	const struct jtext_node *n = &j->nodes[node];
+	return n->escaped ? jtext_decode(j, node, scratch)
+			  : (struct slice){j->text.ptr + n->start + 1, n->end - n->start - 2};
+}
 
 /* JSON Pointer, RFC 6901. */
 struct jtext_pointer {

@@ -333,3 +333,33 @@ false' ]
 	[ "$(jq -r .id <<<"$output")" = g ]
 	[ "$(query "select status, count(*) from history group by 1")" = 'failed|600' ]
 }
+
+@test "--explain tells of every way a value can come, of conditions, parts and the rest" {
+	write_map all <<-'END'
+		{"split": "/l", "rest": true, "remove": ["/secret"], "when": {"from": "/ok", "enum": [true]}, "input": [{"from": "/k", "type": "number"}],
+		 "fields": [{"to": "/t", "template": "{/k}!"}, {"to": "/c", "from": "/k", "type": "string", "coerce": true},
+		            {"to": "/w", "const": 1, "when": {"from": "/no"}}, {"to": "/f", "from": ["/no", "/k"], "apply": "first"}]}
+	END
+	run -1 transform --explain -m all < <(line 1 crm '{"ok":true,"k":1.50,"secret":1,"l":[1]}'; line 2 crm '{"ok":false}'; line 3 crm '{"ok":true,"k":"x"}')
+	[ "$output" = '1/1	contact.created	all
+	/ok	/ok	rest	true
+	/k	/k	rest	1.50
+	/l	/l	rest	1
+	/t	{/k}!	template	"1.50!"
+	/c	/k	coerced	"1.50"
+	/w	const	left out by when	/no: is missing
+	/f	["/no", "/k"]	applied	1.50
+1	contact.created	all
+		when	skipped	map all: split into 1 parts
+2	contact.created	all
+		when	skipped	map all: when: /ok: false is not one of [true]
+3	contact.created	all
+	input	/k	error	"x" is not of type number
+	/ok	/ok	rest	true
+	/k	/k	rest	"x"
+	/t	{/k}!	template	"x!"
+	/c	/k	copied	"x"
+	/w	const	left out by when	/no: is missing
+	/f	["/no", "/k"]	applied	"x"' ]
+	[ ! -e "$EVT_JOURNAL" ]
+}
