@@ -103,6 +103,23 @@ make_due() {
 	[ "$(history_of e1 'status, attempts')" = 'failed|2' ]
 }
 
+@test "Retry-After may be 0, negative, past, absurd or nonsense: the wait is the schedule's at least, a day at most" {
+	start_destination -r '[
+		{"body": "zero", "answers": [{"status": 503, "headers": {"Retry-After": "0"}}]},
+		{"body": "minus", "answers": [{"status": 503, "headers": {"Retry-After": "-5"}}]},
+		{"body": "past", "answers": [{"status": 503, "headers": {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}}]},
+		{"body": "huge", "answers": [{"status": 503, "headers": {"Retry-After": "99999999999999999999"}}]},
+		{"body": "far", "answers": [{"status": 503, "headers": {"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}}]},
+		{"body": "words", "answers": [{"status": 503, "headers": {"Retry-After": "soon"}}]}]'
+	crm '"retry": {"schedule": ["10m"], "jitter": 0}'
+	for id in zero minus past huge far words; do
+		line $id "\"data\":\"$id\""
+	done >"$BATS_TEST_TMPDIR/lines"
+	deliver <"$BATS_TEST_TMPDIR/lines"
+	[ "$(query "select id, round((julianday(next_attempt_at) - julianday(updated_at)) * 1440) from history order by id")" = \
+		$'far|1440.0\nhuge|1440.0\nminus|10.0\npast|10.0\nwords|10.0\nzero|10.0' ]
+}
+
 @test "no answer in time, no answer at all, and no connection are told apart and tried again" {
 	start_destination -r '[{"body": "slow", "answers": [{"delay_ms": 5000}]}, {"body": "cut", "answers": [{"close": true}]}]'
 	crm '"timeout": "300ms"'
