@@ -111,6 +111,12 @@ static bool take_arrival(const struct journal_arrival *arrival, void *context)
 	return true;
 }
 
+static bool take_refusal(const struct journal_refusal *refusal, void *context)
+{
+	((struct facts *)context)->refused += refusal->count;
+	return true;
+}
+
 int facts_gather(struct facts *f, struct journal *j, int64_t now, struct diag *d)
 {
 	*f = (struct facts){.now = now};
@@ -119,7 +125,8 @@ int facts_gather(struct facts *f, struct journal *j, int64_t now, struct diag *d
 	if (journal_tally(j, &recent, &f->tally, d) < 0 || journal_courses(j, now, take_course, f, d) < 0 ||
 	    journal_troubles(j, &troubled, TROUBLES, take_trouble, f, d) < 0 ||
 	    journal_backlogs(j, now, take_backlog, f, d) < 0 || journal_destinations(j, take_health, f, d) < 0 ||
-	    journal_arrivals(j, now, FACTS_QUIET_MS, take_arrival, f, d) < 0 || journal_size(j, &f->size, d) < 0)
+	    journal_arrivals(j, now, FACTS_QUIET_MS, take_arrival, f, d) < 0 ||
+	    journal_refusals(j, now - FACTS_QUIET_MS, take_refusal, f, d) < 0 || journal_size(j, &f->size, d) < 0)
 		return -1;
 	return f->failed ? diag_fail(d, DIAG_IO, "out of memory") : 0;
 }

@@ -19,6 +19,8 @@ struct facts_destination {
 struct facts {
 	int64_t now;
 	struct journal_tally tally; /* received in this hour of the clock and the 23 before */
+	int64_t
+	    refused; /* requests turned away at the door, in the hours of the clock that FACTS_QUIET_MS reaches into */
 	struct journal_arrival
 	    *arrivals; /* by source: of the last FACTS_QUIET_MS, and of the same hours of earlier weeks */
 	size_t arrival_count;

@@ -119,6 +119,13 @@ static void add_destinations(struct samples *s, const struct facts *f)
 	}
 }
 
+static void add_refused(struct samples *s, const struct facts *f)
+{
+	begin(s, "evt_requests_refused_lately", "gauge",
+	      "Requests turned away in this hour of the clock and the two before.");
+	add(s, "", SLICE_NONE, f->refused);
+}
+
 static void add_journal(struct samples *s, const struct facts *f)
 {
 	begin(s, "evt_journal_bytes", "gauge", "Size of the journal, of its free pages and of its write-ahead log.");
@@ -156,6 +163,7 @@ int prometheus_write(FILE *out, struct journal *j, int64_t now, struct diag *d)
 	if (result == 0) {
 		add_sources(&s, &facts);
 		add_destinations(&s, &facts);
+		add_refused(&s, &facts);
 		add_journal(&s, &facts);
 		add_verdict(&s, &facts);
 		result = history_flush(&b, out, d);

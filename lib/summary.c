@@ -77,8 +77,9 @@ static void text_hours(struct section *s, const struct journal_hours *hours)
 		}
 		buf_printf(s->b, "  %-10s %s[", lines[i].name, show_begin(lines[i].tone, style));
 		add_sparkline(s->b, lines[i].hours, style->utf8);
-		buf_printf(s->b, "]%s %" PRId64 ", at most %" PRId64 " in an hour\n", show_end(lines[i].tone, style),
-			   sum, most);
+		buf_printf(s->b, "]%s %" PRId64 ", at most %" PRId64 " in an hour, %.1f a minute in this one\n",
+			   show_end(lines[i].tone, style), sum, most,
+			   (double)lines[i].hours[0] / ((double)(style->now % CLOCK_HOUR) / CLOCK_MINUTE + 1));
 	}
 }
 
@@ -113,6 +114,23 @@ static bool text_source(const struct journal_source *source, void *context)
 	show_add_time(s->b, source->last_at, &s->summary->style);
 	buf_add_text(s->b, " (");
 	show_add_ago(s->b, source->last_at, &s->summary->style);
+	buf_add_text(s->b, ")\n");
+	return true;
+}
+
+static bool text_refusal(const struct journal_refusal *refusal, void *context)
+{
+	struct section *s = context;
+	if (s->rows++ == 0)
+		title(s, "Refused at the door, last 24 hours");
+	buf_printf(s->b, "  %6" PRId64 "  ", refusal->count);
+	show_add_line(s->b, refusal->source.len ? refusal->source : SLICE("no such source"));
+	buf_add_text(s->b, ": ");
+	show_add_line(s->b, refusal->cause);
+	buf_add_text(s->b, " (last ");
+	show_add_ago(s->b, refusal->last_at, &s->summary->style);
+	buf_add_text(s->b, ": ");
+	show_add_line(s->b, refusal->why);
 	buf_add_text(s->b, ")\n");
 	return true;
 }
@@ -249,6 +267,22 @@ static bool json_source(const struct journal_source *source, void *context)
 	return true;
 }
 
+static bool json_refusal(const struct journal_refusal *refusal, void *context)
+{
+	struct section *s = context;
+	comma(s);
+	buf_add_char(s->b, '{');
+	add_text_member(s, "source", refusal->source.len ? refusal->source : SLICE_NONE);
+	buf_add_char(s->b, ',');
+	add_text_member(s, "cause", refusal->cause);
+	buf_printf(s->b, ",\"count\":%" PRId64, refusal->count);
+	add_time_member(s, "last_at", refusal->last_at);
+	buf_add_char(s->b, ',');
+	add_text_member(s, "why", refusal->why);
+	buf_add_char(s->b, '}');
+	return true;
+}
+
 static void json_destination(struct section *s, const struct facts_destination *to)
 {
 	comma(s);
@@ -303,6 +337,9 @@ static int write_text(struct section *s, struct journal *j, const struct journal
 	s->rows = 0;
 	if (journal_sources(j, filter, text_source, s, d) < 0)
 		return -1;
+	s->rows = 0;
+	if (journal_refusals(j, s->summary->style.now - FACTS_SPAN_MS, text_refusal, s, d) < 0)
+		return -1;
 	each_destination(s, &g->facts, text_destination);
 	text_size(s, &g->facts.size);
 	return 0;
@@ -323,6 +360,10 @@ static int write_json(struct section *s, struct journal *j, const struct journal
 	buf_add_text(s->b, "],\"sources\":[");
 	s->rows = 0;
 	if (journal_sources(j, filter, json_source, s, d) < 0)
+		return -1;
+	buf_add_text(s->b, "],\"refused\":[");
+	s->rows = 0;
+	if (journal_refusals(j, s->summary->style.now - FACTS_SPAN_MS, json_refusal, s, d) < 0)
 		return -1;
 	buf_add_text(s->b, "],\"destinations\":[");
 	each_destination(s, &g->facts, json_destination);

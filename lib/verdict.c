@@ -369,11 +369,24 @@ static void judge_receipt(const struct facts *f, struct verdict *v)
 			.source = a->source,
 			.last_at = a->last_at,
 			.what = "events received in the last 2 hours, but some in the same hours of the last two weeks",
-			.advice = "See that evt-receive runs and can be reached, that it does not refuse the requests "
-				  "(its standard error says), and whether the sender still sends."});
+			.advice =
+			    f->refused
+				? "Requests were refused at the door in the last hours: evt-status --summary says why."
+				: "No request was refused either: see that evt-receive runs and can be reached, and "
+				  "whether the sender still sends."});
 	}
-	if (f->arrival_count && !any && !silent)
-		add(v, quiet);
+	if (any || silent || !(f->arrival_count || f->refused))
+		return;
+	if (f->refused) {
+		quiet.name = "silent";
+		quiet.severity = VERDICT_WARNING;
+		quiet.count = f->refused;
+		quiet.what = "requests were refused at the door in the last hours, and no event was received";
+		quiet.advice =
+		    "evt-status --summary says by which source and for what cause; mostly a secret that was changed on one "
+		    "side alone.";
+	}
+	add(v, quiet);
 }
 
 /* ---- the verdict ---- */

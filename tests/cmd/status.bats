@@ -332,3 +332,17 @@ lines_of() {
 	fill
 	[[ $(evt-status good) == *$'    {\n      "n": 19.990,\n      "name": "J\\u00fcrgen"\n    }'* ]]
 }
+
+@test "what was refused at the door stands in the summary, and explains silence" {
+	write_source shop <<<'{"verify": {"scheme": "bearer", "secret_file": "shop.secret"}, "id": "/id", "type": "const:t", "destinations": {"crm": ["*"]}}'
+	write_secret shop.secret 0123456789abcdef0123456789abcdef
+	write_destination crm <<<'{"url": "http://127.0.0.1:9/"}'
+	start_receiver
+	[ "$(post shop '{"id":"a"}')" = 401 ]
+	stop "$RECEIVE_PID"
+	[[ $(evt-status --summary) == *'Refused at the door'*'1  shop: '* ]]
+	evt-status --summary --format json | jq -e '.refused[0] | .source == "shop" and .count == 1'
+	run evt-status --check
+	[ "$status" -eq 1 ]
+	[[ $output == *"silent WARNING: 1 requests were refused at the door"* ]]
+}

@@ -350,6 +350,23 @@ static void one_source_is_silent_while_another_sends(void **state)
 	buf_free(&names);
 }
 
+static void nothing_taken_but_refused_is_no_quiet_hour(void **state)
+{
+	(void)state;
+	facts.refused = 1;
+	finds_no("silent"); /* events come */
+	arrivals[0].lately = 0;
+	finds("silent", VERDICT_WARNING);
+	assert_int_equal(judged("silent")->count, 1);
+	finds_no("quiet");
+	facts.refused = 0;
+	finds_no("silent");
+	finds("quiet", VERDICT_OK);
+	facts.arrival_count = 0; /* nothing was ever taken */
+	facts.refused = 1;
+	finds("silent", VERDICT_WARNING);
+}
+
 static void the_same_hour_of_three_days_is_a_pattern(void **state)
 {
 	(void)state;
@@ -449,6 +466,7 @@ int main(void)
 	    TEST(an_open_breaker_is_critical_after_an_hour),
 	    TEST(silence_is_measured_against_the_same_hours_of_two_weeks),
 	    TEST(one_source_is_silent_while_another_sends),
+	    TEST(nothing_taken_but_refused_is_no_quiet_hour),
 	    TEST(the_same_hour_of_three_days_is_a_pattern),
 	    TEST(a_day_of_failures_in_every_hour_is_no_pattern),
 	    TEST(a_monitor_gets_one_line_and_performance_data),
