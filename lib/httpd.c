@@ -129,8 +129,12 @@ static void after_answer(struct loop *l, struct client *c)
 	}
 	c->phase = PHASE_REQUEST;
 	c->deadline = l->now + (c->in.len ? HEAD_MS : IDLE_MS);
-	if (c->in.len)
-		take_request(l, c);
+}
+
+/* Has the next request come with the one before? It waits for the next turn: others are served between. */
+static bool is_ahead(const struct client *c)
+{
+	return c->phase == PHASE_REQUEST && c->in.len > c->seen;
 }
 
 static void write_some(struct loop *l, struct client *c)
@@ -151,6 +155,12 @@ static void write_some(struct loop *l, struct client *c)
 	}
 }
 
+static void serve(struct loop *l, struct client *c)
+{
+	take_request(l, c);
+	write_some(l, c);
+}
+
 static void read_some(struct loop *l, struct client *c)
 {
 	static char nowhere[READ];
@@ -168,8 +178,7 @@ static void read_some(struct loop *l, struct client *c)
 	if (c->in.len == 0)
 		c->deadline = l->now + HEAD_MS;
 	c->in.len += (size_t)got;
-	take_request(l, c);
-	write_some(l, c);
+	serve(l, c);
 }
 
 static void expire(struct loop *l, struct client *c)
@@ -232,12 +241,15 @@ static bool is_full(const struct loop *l)
 /* Waits for sockets or a signal. fds[i] is that of clients[i], the last one the listener's. */
 static int wait_for_work(struct loop *l, struct pollfd *fds, bool listening)
 {
-	const struct timespec wait = {WAIT_MOST_MS / 1000, WAIT_MOST_MS % 1000 * 1000000};
+	struct timespec wait = {WAIT_MOST_MS / 1000, WAIT_MOST_MS % 1000 * 1000000};
 	sigset_t none;
 	sigemptyset(&none);
-	for (size_t i = 0; i < l->count; i++)
+	for (size_t i = 0; i < l->count; i++) {
+		if (is_ahead(&l->clients[i]))
+			wait = (struct timespec){0, 0};
 		fds[i] = (struct pollfd){.fd = l->clients[i].fd,
 					 .events = l->clients[i].phase == PHASE_ANSWER ? POLLOUT : POLLIN};
+	}
 	fds[l->count] = (struct pollfd){.fd = listening && !is_full(l) ? l->httpd->listener : -1, .events = POLLIN};
 	int ready = ppoll(fds, l->count + 1, &wait, &none);
 	l->now = clock_monotonic();
@@ -250,7 +262,9 @@ static void turn(struct loop *l, bool listening)
 	bool ready = wait_for_work(l, fds, listening) > 0, comes = ready && fds[l->count].revents;
 	for (size_t i = l->count; i-- > 0;) {
 		struct client *c = &l->clients[i];
-		if (ready && fds[i].revents && c->phase == PHASE_ANSWER)
+		if (is_ahead(c))
+			serve(l, c);
+		else if (ready && fds[i].revents && c->phase == PHASE_ANSWER)
 			write_some(l, c);
 		else if (ready && fds[i].revents)
 			read_some(l, c);

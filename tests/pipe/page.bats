@@ -230,7 +230,7 @@ talk() {
 		    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
 		    s.connect(("127.0.0.1", int(sys.argv[1].rstrip("/"))))
 		    if i < 40:
-		        s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50)
+		        s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
 		    mute.append(s)
 		pathlib.Path(sys.argv[2]).touch()
 		signal.pause()
