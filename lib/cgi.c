@@ -13,18 +13,21 @@
 
 enum { VARIABLES = 200 };
 
-/* HTTP_X_NAME was the header X-Name; the two that describe the body have names of their own. Of a header that stands twice the web
- * server makes one. The names are new. */
+static bool is_of_body(const char *variable)
+{
+	return strncmp(variable, "CONTENT_TYPE=", 13) == 0 || strncmp(variable, "CONTENT_LENGTH=", 15) == 0;
+}
+
+/* HTTP_X_NAME was the header X-Name; the two that describe the body have variables of their own, and with some servers both. Of a header
+ * that stands twice the web server makes one. The names are new. */
 static size_t collect_headers(struct request_header headers[VARIABLES])
 {
 	size_t count = 0;
 	for (char **variable = environ; *variable && count < VARIABLES; variable++) {
-		const char *equals = strchr(*variable, '='), *name = *variable;
-		if (strncmp(name, "HTTP_", 5) == 0)
-			name += 5;
-		else if (strncmp(name, "CONTENT_TYPE=", 13) != 0 && strncmp(name, "CONTENT_LENGTH=", 15) != 0)
-			continue;
-		if (!equals || equals <= name || (name == *variable && !equals[1]))
+		const char *name = *variable, *equals = strchr(name, '=');
+		bool http = strncmp(name, "HTTP_", 5) == 0;
+		name += http ? 5 : 0;
+		if (http == is_of_body(name) || !equals || equals <= name || (!http && !equals[1]))
 			continue;
 		char *copy = strndup(name, (size_t)(equals - name));
 		if (!copy)

@@ -453,6 +453,17 @@ static int add_listener(struct loop *l)
 	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
+/* Some launchers put a socket of their own between: systemd (Accept=yes), tcpserver and socat say who is behind it. */
+static void name_peer(struct connection *c)
+{
+	static const char *const variables[] = {"TCPREMOTEIP", "SOCAT_PEERADDR", "REMOTE_ADDR"};
+	const char *told = NULL;
+	for (size_t i = 0; i < sizeof variables / sizeof variables[0] && !told; i++)
+		told = getenv(variables[i]);
+	if (told && (!*c->peer || strcmp(c->peer, "unix") == 0))
+		strncpy(c->peer, told, sizeof c->peer - 1);
+}
+
 static int add_connection(struct loop *l)
 {
 	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
@@ -460,7 +471,10 @@ static int add_connection(struct loop *l)
 	int fd = l->server->connection;
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 	getpeername(fd, (struct sockaddr *)&address, &len); /* one that has gone already is read to its end */
-	return enter(l, fd, (struct sockaddr *)&address);
+	if (enter(l, fd, (struct sockaddr *)&address) < 0)
+		return -1;
+	name_peer(l->all[0]);
+	return 0;
 }
 
 static int begin(struct loop *l, struct diag *d)

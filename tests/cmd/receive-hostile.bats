@@ -233,7 +233,7 @@ needs() {
 	for ((i = 0; i < 40; i++)); do
 		exec {fd}<>"/dev/tcp/127.0.0.1/$RECEIVE_PORT"
 		fds+=("$fd")
-		printf 'POST /any HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{' >&"$fd" 2>/dev/null || true
+		printf 'POST /any HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{' 1>&"$fd" 2>/dev/null || true
 	done
 	trap - PIPE
 	run post any '{}' --max-time 5 -D "$BATS_TEST_TMPDIR/head"
@@ -262,7 +262,7 @@ needs() {
 	exec {fd}<>"/dev/tcp/127.0.0.1/$RECEIVE_PORT"
 	(
 		trap '' PIPE
-		printf 'POST /any HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}%.0s' {1..2000} >&"$fd" 2>/dev/null
+		printf 'POST /any HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}%.0s' {1..2000} 1>&"$fd" 2>/dev/null
 	) &
 	sender_is_served
 	wait $!
