@@ -37,6 +37,29 @@ static int load_word(struct step *s, struct jconf *c, uint32_t node)
 	return jconf_expected(c, node, known);
 }
 
+/* In a text that takes a match's place, $1 is a group of the pattern, and $$ the character. */
+static int check_groups(struct jconf *c, uint32_t node, const pcre2_code *pattern, struct slice text)
+{
+	uint32_t groups = 0;
+	pcre2_pattern_info(pattern, PCRE2_INFO_CAPTURECOUNT, &groups);
+	for (size_t i = 0; i < text.len; i++) {
+		uint32_t group = 0;
+		if (text.ptr[i] != '$')
+			continue;
+		if (i + 1 < text.len && text.ptr[i + 1] == '$') {
+			i++;
+			continue;
+		}
+		size_t from = i;
+		for (; i + 1 < text.len && text.ptr[i + 1] >= '0' && text.ptr[i + 1] <= '9' && group < 1000; i++)
+			group = group * 10 + (uint32_t)(text.ptr[i + 1] - '0');
+		if (i == from || group > groups)
+			return jconf_expected(c, node,
+					      "behind '$' the number of a group of the pattern, or another '$'");
+	}
+	return 0;
+}
+
 static int load_replace(struct step *s, struct jconf *c, uint32_t node)
 {
 	if (jtext_type(&c->json, node) != JTEXT_ARRAY || jtext_length(&c->json, node) != 2)
@@ -45,7 +68,7 @@ static int load_replace(struct step *s, struct jconf *c, uint32_t node)
 	struct slice written;
 	s->pattern = rule_load_pattern(c, pattern, &written);
 	s->text = jconf_string(c, text);
-	return c->failed ? -1 : 0;
+	return c->failed ? -1 : check_groups(c, text, s->pattern, s->text);
 }
 
 /* A whole number of either sign. */
@@ -209,8 +232,8 @@ static struct rule_value string_at(const struct buf *b, size_t from)
 static enum step_result replace(const struct step *s, struct rule_value *v, struct buf *out,
 				const struct rule_matcher *m, struct buf *why)
 {
-	const uint32_t options =
-	    PCRE2_SUBSTITUTE_GLOBAL | PCRE2_SUBSTITUTE_EXTENDED | PCRE2_SUBSTITUTE_OVERFLOW_LENGTH | PCRE2_NO_UTF_CHECK;
+	const uint32_t options = PCRE2_SUBSTITUTE_GLOBAL | PCRE2_SUBSTITUTE_UNSET_EMPTY |
+				 PCRE2_SUBSTITUTE_OVERFLOW_LENGTH | PCRE2_NO_UTF_CHECK;
 	size_t from = out->len, room = 2 * v->text.len + 256;
 	for (int tries = 0; tries < 2; tries++) {
 		PCRE2_SIZE len = room;

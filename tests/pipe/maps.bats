@@ -123,6 +123,19 @@ order='{"id":"o1","type":"order","no":"N7","lines":[{"sku":"A"},{"sku":"B"}]}'
 	[ "$(requests .body | tail -n 1)" = '"{\"no\":\"B\",\"sum\":\"0.05\",\"same\":[1, 2]}"' ]
 }
 
+@test "deliveries whose payload has expired have no lines; they are counted" {
+	write_map m <<<'{"rest": true}'
+	receive '{"id":"1","type":"t","no":"A"}'
+	deliver_due
+	run -0 evt-status --format event
+	[ "$(jq -c '[.id, .evtdestination, .evtclaim, .data.no]' <<<"$output")" = '["1","api",null,"A"]' ]
+	age_journal 8
+	evt-prune
+	run -1 --separate-stderr evt-status --format event
+	[ -z "$output" ]
+	[ "$stderr" = 'evt-status: 1 more have no payload any more' ]
+}
+
 @test "--diff reports lines that are no events, exit 1, and needs a journal" {
 	run -66 evt-transform --diff </dev/null
 	receive '{"id":"1","type":"t","no":"A"}'

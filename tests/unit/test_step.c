@@ -206,6 +206,9 @@ static void strings_are_changed(void **state)
 	(void)state;
 	gives(STEP("{\"replace\":[\"[^0-9+]\",\"\"]}"), "{\"v\":\"+49 (30) 12-34\"}", "\"+49301234\"");
 	gives(STEP("{\"replace\":[\"^(\\\\w+), (\\\\w+)$\",\"$2 $1\"]}"), "{\"v\":\"Doe, Ann\"}", "\"Ann Doe\"");
+	gives(STEP("{\"replace\":[\"(a)|b\",\"<$1$$>\"]}"), "{\"v\":\"ab\"}", "\"<a$><$>\"");
+	refused(STEP("{\"replace\":[\"(a)\",\"$2\"]}"), "/apply/replace/1: expected behind '$' the number of a group");
+	refused(STEP("{\"replace\":[\"(a)\",\"$\"]}"), "/apply/replace/1: expected behind '$'");
 	gives(STEP("{\"substring\":[0,2]}"), "{\"v\":\"\xc3\xa9t\xc3\xa9\"}", "\"\xc3\xa9t\"");
 	gives(STEP("{\"substring\":[-2]}"), "{\"v\":\"abc\"}", "\"bc\"");
 	gives(STEP("{\"substring\":[5]}"), "{\"v\":\"abc\"}", "\"\"");
