@@ -81,7 +81,7 @@ while [ $cycle -lt "$cycles" ]; do
 	cycle=$((cycle + 1))
 	start_pipeline
 	requests $cycle >"$work/curl"
-	curl -s -Z --parallel-max 8 --max-time 5 -K "$work/curl" >"$work/answers" 2>/dev/null &
+	timeout 5 curl -s -Z --parallel-max 8 -K "$work/curl" >"$work/answers" 2>/dev/null &
 	poster=$!
 	sleep "0.$(od -An -N2 -tu2 /dev/urandom | awk '{ printf "%03d", 5 + $1 % 200 }')"
 	# The live output is a child of the receiver.
