@@ -39,7 +39,7 @@ static bool allow(int rules, const char *file, unsigned long long rights)
 	struct landlock_path_beneath_attr beneath = {.allowed_access = rights};
 	if (strlen(file) >= sizeof folder)
 		return false;
-	strcpy(folder, file);
+	memcpy(folder, file, strlen(file) + 1);
 	beneath.parent_fd = open(dirname(folder), O_PATH | O_CLOEXEC);
 	if (beneath.parent_fd < 0)
 		return false;

@@ -40,11 +40,12 @@ int failures_add(struct failures *f, const struct event *e, uint64_t line, const
 static int end_delivery(struct journal *j, struct failure *failure, int64_t now, struct diag *d)
 {
 	const struct event *e = &failure->event;
-	struct journal_end end = {.ref = {e->source, e->id, e->destination, e->claim},
-				  .status = JOURNAL_FAILED,
-				  .code = "map",
-				  .reason = buf_slice(&failure->why),
-				  .answer = JOURNAL_UNKNOWN};
+	struct journal_end end = {
+	    .ref = {.source = e->source, .id = e->id, .destination = e->destination, .claim = e->claim},
+	    .status = JOURNAL_FAILED,
+	    .code = "map",
+	    .reason = buf_slice(&failure->why),
+	    .answer = JOURNAL_UNKNOWN};
 	if (e->claim && journal_end(j, &end, 1, now, d) < 0)
 		return -1;
 	if (end.answer == JOURNAL_UNKNOWN) {

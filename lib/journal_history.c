@@ -179,7 +179,8 @@ int journal_sent(struct journal *j, struct journal_key key, bool *stored, struct
 int journal_about(struct journal *j, int64_t event, bool (*each)(const struct journal_about *about, void *context),
 		  void *context, struct diag *d)
 {
-	struct db_query *q = db_query(&j->db, "SELECT time, digest, conflicts, expired_at FROM event WHERE seq = :event");
+	struct db_query *q =
+	    db_query(&j->db, "SELECT time, digest, conflicts, expired_at FROM event WHERE seq = :event");
 	db_set_int(q, ":event", event);
 	if (db_row(q)) {
 		struct journal_about about = {db_text(q, 0), db_blob(q, 1), db_int(q, 2), db_int(q, 3)};

@@ -484,7 +484,7 @@ static int begin(struct loop *l, struct diag *d)
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->spare = fcntl(l->epoll, F_DUPFD_CLOEXEC, 0);
 	find_limit(l);
-	l->all = calloc(l->most, sizeof *l->all);
+	l->all = calloc(l->most, sizeof(struct connection *));
 	tell_time(l);
 	l->empty_at = l->swept_at = l->hall.now;
 	if (getrandom(&l->seed, sizeof l->seed, GRND_NONBLOCK) < 0)

@@ -16,9 +16,9 @@
 -- fill them, and to check them, see below. A cell of 0 means nothing and goes when evt-prune comes by.
 --
 -- What this and the indexes below cost (tests/bench/journal, 50,000 events through their whole life in batches of 64, user and
--- system time of the process, two noisy cores): 4.9 s without, 5.6 s with them. What they give, at 10,000,000 deliveries
--- (tests/bench/status.sh, process start included, where sqlite3 takes 5 ms for one row by its key): the summary 21 ms, 33 s
--- without; --check 16 ms, 3 s without; a page of 50 by status, destination, type, source or time 7 to 20 ms.
+-- system time of the process, two noisy cores): 4.9 s without, 5.4 to 5.8 s with them. What they give, at 10,000,000 deliveries
+-- (tests/bench/status.sh, process start included, where sqlite3 takes 5 ms for one row by its key): the summary 14 to 21 ms
+-- (3.3 s without, at a tenth of that size); --check 16 to 29 ms (0.4 s without, at a tenth); a page of 50 by status, destination, type, source or time 7 to 20 ms.
 CREATE TABLE tally (
 	axis        INTEGER NOT NULL,
 	slot        INTEGER NOT NULL,

@@ -88,7 +88,7 @@ hmac_base64() {
 }
 
 @test "a signature that proves nothing is refused with its file" {
-	local DEST_URL=https://h
+	start_destination
 	write_secret sign.secret topsecret
 	crm '"sign": {"scheme": "hmac", "secret_file": "sign.secret", "header": "X-S", "signed": "{id}"}'
 	run evt-deliver -d crm </dev/null

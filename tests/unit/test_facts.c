@@ -72,8 +72,9 @@ static void claim(int64_t at)
 
 static void start(const char *id, int64_t claim_number, int64_t at)
 {
-	struct journal_start row = {.ref = {SLICE("hubspot"), slice_of(id), SLICE("crm"), claim_number},
-				    .limits = &wide};
+	struct journal_start row = {
+	    .ref = {.source = SLICE("hubspot"), .id = slice_of(id), .destination = SLICE("crm"), .claim = claim_number},
+	    .limits = &wide};
 	DONE(journal_begin(j, &d));
 	DONE(journal_start(j, &row, 1, at, &d));
 	DONE(journal_commit(j, &d));
@@ -85,17 +86,18 @@ static void start(const char *id, int64_t claim_number, int64_t at)
 static void attempt(const char *id, int n, enum journal_verdict verdict, const char *error, int64_t at)
 {
 	start(id, n, at);
-	struct journal_outcome row = {.ref = {SLICE("hubspot"), slice_of(id), SLICE("crm"), n},
-				      .attempt = n,
-				      .verdict = verdict,
-				      .fault = verdict == JOURNAL_AGAIN,
-				      .started_at = at,
-				      .ended_at = at,
-				      .next_at = verdict == JOURNAL_AGAIN ? at + CLOCK_HOUR : 0,
-				      .code = verdict == JOURNAL_OK      ? NULL
-					      : verdict == JOURNAL_AGAIN ? "http-503"
-									 : "http-422",
-				      .error = slice_of(error)};
+	struct journal_outcome row = {
+	    .ref = {.source = SLICE("hubspot"), .id = slice_of(id), .destination = SLICE("crm"), .claim = n},
+	    .attempt = n,
+	    .verdict = verdict,
+	    .fault = verdict == JOURNAL_AGAIN,
+	    .started_at = at,
+	    .ended_at = at,
+	    .next_at = verdict == JOURNAL_AGAIN ? at + CLOCK_HOUR : 0,
+	    .code = verdict == JOURNAL_OK      ? NULL
+		    : verdict == JOURNAL_AGAIN ? "http-503"
+					       : "http-422",
+	    .error = slice_of(error)};
 	DONE(journal_begin(j, &d));
 	DONE(journal_outcome(j, &row, 1, at, &d));
 	DONE(journal_commit(j, &d));
