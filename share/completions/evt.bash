@@ -31,7 +31,7 @@ _evt() {
 		;;
 	*)
 		case ${1##*/} in
-		evt-deliver) words="-d --destination -p --print -c --config -j --journal -v --verbose -q --quiet -h --help -V --version" ;;
+		evt-deliver) words="-d --destination -p --print --start --record -c --config -j --journal -v --verbose -q --quiet -h --help -V --version" ;;
 		evt-prune) words="--payloads --events -n --dry-run -j --journal -v --verbose -q --quiet -h --help -V --version" ;;
 		evt-receive) words="-l --listen -s --source -u --user -i --idle -c --config -j --journal -v --verbose -q --quiet -h --help -V --version" ;;
 		evt-retry) words="-f --follow -n --dry-run --failed --delivered --give-up --since --until --type --source -d --destination --subject --error --limit -c --config -j --journal -v --verbose -q --quiet -h --help -V --version" ;;

@@ -12,6 +12,8 @@ end
 
 complete -c evt-deliver -s d -l destination -d 'destination' -x -a '(__evt_names destinations)'
 complete -c evt-deliver -s p -l print -d 'print each outcome'
+complete -c evt-deliver -l start -d 'commit the starts and pass the lines on'
+complete -c evt-deliver -l record -d 'read outcome lines and record them'
 complete -c evt-deliver -s c -l config -d 'configuration folder' -r
 complete -c evt-deliver -s j -l journal -d 'journal' -r
 complete -c evt-deliver -s v -l verbose -d 'say more'
