@@ -13,6 +13,7 @@
 
 int lock_open(struct lock *l, const char *path, unsigned mode, struct diag *d)
 {
+	l->held = false;
 	l->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (l->fd < 0 && errno == ENOSPC)
 		return diag_fail(d, DIAG_IO, "journal lock %s: no room for a new file: see df -h, and df -i for inodes",
@@ -30,11 +31,29 @@ void lock_close(struct lock *l)
 	if (l->fd >= 0)
 		close(l->fd);
 	l->fd = -1;
+	l->held = false;
+}
+
+/* flock(2) alone is not fair: whoever lets go and asks again at once is served before those it has woken. So the way to it leads
+ * through a queue of one, a lock on the file's first byte: who waits for the flock holds that, and who comes back stands behind. */
+static int queue(const struct lock *l, int command, short type)
+{
+	struct flock first_byte = {.l_type = type, .l_whence = SEEK_SET, .l_len = 1};
+	int result = fcntl(l->fd, command, &first_byte);
+	return result < 0 && errno != EAGAIN && errno != EACCES && errno != EINTR
+		   ? 0
+		   : result; /* where there is no such lock */
 }
 
 bool lock_try(struct lock *l)
 {
-	return flock(l->fd, LOCK_EX | LOCK_NB) == 0;
+	if (l->held)
+		return true;
+	if (queue(l, F_OFD_SETLK, F_WRLCK) < 0)
+		return false;
+	l->held = flock(l->fd, LOCK_EX | LOCK_NB) == 0;
+	queue(l, F_OFD_SETLK, F_UNLCK);
+	return l->held;
 }
 
 static void wake(int signal_number)
@@ -60,19 +79,31 @@ static void stop_alarm(const struct sigaction *before)
 	sigaction(SIGALRM, before, NULL);
 }
 
+/* Both waits, under the alarm. 0, or the errno of what went wrong: EINTR when the time was over. */
+static int wait_for_turn(struct lock *l, int64_t until)
+{
+	int result;
+	while ((result = queue(l, F_OFD_SETLKW, F_WRLCK)) < 0 && clock_monotonic() < until)
+		continue;
+	if (result < 0)
+		return EINTR;
+	while ((result = flock(l->fd, LOCK_EX)) < 0 && errno == EINTR && clock_monotonic() < until)
+		continue;
+	int error = result < 0 ? errno : 0;
+	queue(l, F_OFD_SETLK, F_UNLCK);
+	return error;
+}
+
 int lock_take(struct lock *l, int64_t wait_ms, struct diag *d)
 {
 	if (lock_try(l))
 		return 0;
-	int64_t until = clock_monotonic() + wait_ms;
 	struct sigaction before;
 	start_alarm(&before);
-	int result;
-	while ((result = flock(l->fd, LOCK_EX)) < 0 && errno == EINTR && clock_monotonic() < until)
-		continue;
-	int error = errno;
+	int error = wait_for_turn(l, clock_monotonic() + wait_ms);
 	stop_alarm(&before);
-	if (result == 0)
+	l->held = error == 0;
+	if (error == 0)
 		return 0;
 	if (error == EINTR)
 		return diag_fail(d, DIAG_TRY_AGAIN, "journal: another process has held its lock for %lld s: try again",
@@ -83,4 +114,5 @@ int lock_take(struct lock *l, int64_t wait_ms, struct diag *d)
 void lock_drop(struct lock *l)
 {
 	flock(l->fd, LOCK_UN);
+	l->held = false;
 }

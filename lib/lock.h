@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lock: one process at a time, first come first served as far as flock(2) is fair, with a bound on the wait. */
+/* lock: one process at a time, first come first served, with a bound on the wait. Others who want the journal left alone for a moment take flock(2) on the file. */
 #ifndef EVT_LOCK_H
 #define EVT_LOCK_H
 
@@ -10,6 +10,7 @@
 
 struct lock {
 	int fd;
+	bool held;
 };
 
 /* Opens (or creates, with `mode`) the file that stands for the lock. 0, or -1 with DIAG_IO. */

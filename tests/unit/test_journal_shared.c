@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,11 @@
 #include "scratch.h"
 
 enum { ROUNDS = 150 };
+
+/* What the processes share: transactions done by either writer, and whether it stands ready. */
+struct shared {
+	volatile int done[2], ready[2];
+};
 
 static char path[96];
 static struct diag d;
@@ -75,7 +81,7 @@ static int count_rows(struct journal *j)
 /* ---- two writers, one reader ---- */
 
 /* A child's whole life: ROUNDS transactions, counted where the others can see it. Its exit code is the first failure's. */
-static pid_t spawn_writer(char name, volatile int *done)
+static pid_t spawn_writer(int which, struct shared *shared)
 {
 	pid_t pid = fork();
 	if (pid)
@@ -83,26 +89,34 @@ static pid_t spawn_writer(char name, volatile int *done)
 	struct journal *j = journal_open(path, JOURNAL_WRITE, &d);
 	if (!j)
 		_exit((int)d.code);
+	shared->ready[which] = 1;
+	while (!shared->ready[!which]) /* they begin together: a head start is no starving */
+		sched_yield();
 	for (int i = 0; i < ROUNDS; i++) {
 		char id[32];
-		snprintf(id, sizeof id, "%c%d", name, i);
+		snprintf(id, sizeof id, "%c%d", 'a' + which, i);
 		if (accept_one(j, id, 2000) < 0)
 			_exit((int)d.code);
-		++*done;
+		++shared->done[which];
 	}
 	journal_close(j);
 	_exit(0);
 }
 
-static pid_t spawn_reader(const volatile int *done)
+static bool writers_are_done(const struct shared *shared)
+{
+	return shared->done[0] + shared->done[1] == 2 * ROUNDS;
+}
+
+static pid_t spawn_reader(const struct shared *shared)
 {
 	pid_t pid = fork();
 	if (pid)
 		return pid;
 	struct journal *j = NULL;
-	while (!j && done[0] + done[1] < 2 * ROUNDS)
+	while (!j && !writers_are_done(shared))
 		j = journal_open(path, JOURNAL_READ, &d); /* until a writer has made it */
-	while (j && done[0] + done[1] < 2 * ROUNDS) {
+	while (j && !writers_are_done(shared)) {
 		struct journal_filter all = {.limit = 50};
 		int count = 0;
 		if (journal_list(j, &all, count_row, &count, &d) < 0)
@@ -114,9 +128,9 @@ static pid_t spawn_reader(const volatile int *done)
 static void two_writers_and_a_reader_never_find_it_locked(void **state)
 {
 	(void)state;
-	volatile int *done = mmap(NULL, 2 * sizeof *done, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(done, MAP_FAILED);
-	pid_t pids[] = {spawn_writer('a', &done[0]), spawn_writer('b', &done[1]), spawn_reader(done)};
+	struct shared *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(shared, MAP_FAILED);
+	pid_t pids[] = {spawn_writer(0, shared), spawn_writer(1, shared), spawn_reader(shared)};
 	int behind = ROUNDS; /* how far the slower one had come when the faster one was done */
 	for (int left = 3; left > 0; left--) {
 		int status;
@@ -124,10 +138,10 @@ static void two_writers_and_a_reader_never_find_it_locked(void **state)
 		assert_true(WIFEXITED(status));
 		assert_int_equal(WEXITSTATUS(status), 0);
 		if (left == 3 && pid != pids[2])
-			behind = pid == pids[0] ? done[1] : done[0];
+			behind = shared->done[pid == pids[0]];
 	}
 	assert_true(behind > ROUNDS / 4); /* neither starves */
-	munmap((void *)done, 2 * sizeof *done);
+	munmap(shared, sizeof *shared);
 	struct journal *j = journal_open(path, JOURNAL_READ, &d);
 	assert_non_null(j);
 	assert_int_equal(count_rows(j), 2 * ROUNDS);
