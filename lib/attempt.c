@@ -4,7 +4,6 @@
 #include <openssl/sha.h>
 #include <stdlib.h>
 
-#include "backoff.h"
 #include "clock.h"
 #include "reason.h"
 #include "template.h"
@@ -208,7 +207,7 @@ static void judge_words(struct attempt *a, const struct dest *dest, const struct
 			a->outcome = outcome_refused(refusal->again);
 		else
 			find_record(a, said, &dest->record);
-	} else if (dest_statuses_hold(&dest->exists, a->answer.facts.http_status) &&
+	} else if (statuses_hold(&dest->exists, a->answer.facts.http_status) &&
 		   (dest->exists_when.count == 0 || answer_meets(said, &dest->exists_when))) {
 		a->outcome = (struct outcome){.verdict = JOURNAL_OK};
 		find_record(a, said, &dest->exists_record);
@@ -227,9 +226,8 @@ void attempt_judge(struct attempt *a, const struct attempt_plan *plan, struct jt
 		return;
 	say_reason(a, plan, &said);
 	if (a->outcome.verdict == JOURNAL_AGAIN) {
-		const struct backoff schedule = {dest->schedule_ms, dest->schedule_count, dest->jitter};
 		int64_t hint_ms = backoff_hint(answer_header(a->answer.head, "Retry-After"), now);
-		a->next_at = backoff_next_at(&schedule, a->step, hint_ms, random, now);
+		a->next_at = backoff_next_at(&dest->backoff, a->step, hint_ms, random, now);
 	}
 }
 

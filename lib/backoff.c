@@ -1,8 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 #include "backoff.h"
 
+#include <stdio.h>
 #include <time.h>
 
+#include "clock.h"
+
+/* ---- configuration ---- */
+
+static void load_steps(struct backoff *b, struct conf_object *o)
+{
+	static const int64_t usual[] = {5 * CLOCK_SECOND, 5 * CLOCK_MINUTE, 30 * CLOCK_MINUTE,
+					2 * CLOCK_HOUR,   5 * CLOCK_HOUR,   10 * CLOCK_HOUR,
+					14 * CLOCK_HOUR,  20 * CLOCK_HOUR,  24 * CLOCK_HOUR};
+	json_t *list = conf_any(o, "schedule"), *element;
+	size_t i;
+	if (!list) {
+		memcpy(b->steps_ms, usual, sizeof usual);
+		b->count = sizeof usual / sizeof usual[0];
+		return;
+	}
+	if (!json_is_array(list) || json_array_size(list) > BACKOFF_STEPS) {
+		char expected[64];
+		snprintf(expected, sizeof expected, "a list of at most %d durations", BACKOFF_STEPS);
+		conf_expected(o, "schedule", expected, list);
+		return;
+	}
+	json_array_foreach (list, i, element) {
+		int64_t *step = &b->steps_ms[b->count++];
+		if (!json_is_string(element) || clock_parse_span(slice_of(json_string_value(element)), step) < 0 ||
+		    *step > CLOCK_DAY)
+			conf_expected(o, "schedule", "durations such as \"5m\", none over 24h", element);
+	}
+}
+
+void backoff_load(struct backoff *b, struct conf_object *retry)
+{
+	*b = (struct backoff){.count = 0};
+	load_steps(b, retry);
+	b->jitter = conf_number(retry, "jitter", 0, 1, 0.1);
+}
+
+/* ---- waits ---- */
 static int64_t at_most_longest(int64_t wait_ms)
 {
 	return wait_ms < BACKOFF_LONGEST_MS ? wait_ms : BACKOFF_LONGEST_MS;

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* backoff: when a delivery that could not be made is tried again. Pure: what varies comes in as arguments. */
+/* backoff: when a delivery that could not be made is tried again. Pure but for loading: what varies comes in as arguments. */
 #ifndef EVT_BACKOFF_H
 #define EVT_BACKOFF_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include "slice.h"
+#include "conf.h"
 
 #define BACKOFF_LONGEST_MS ((int64_t)24 * 60 * 60 * 1000)
 
-/* A destination's schedule: steps_ms[0] is the wait after the first attempt. */
+enum { BACKOFF_STEPS = 32 };
+
+/* A destination's schedule: steps_ms[0] is the wait after the first attempt, so that there is one attempt more than steps. */
 struct backoff {
-	const int64_t *steps_ms;
+	int64_t steps_ms[BACKOFF_STEPS];
 	size_t count;
 	double jitter; /* 0 to 1: the share of a step by which it may grow or shrink */
 };
+
+/* "schedule" and "jitter" of a destination's "retry". Errors go to the conf. */
+void backoff_load(struct backoff *b, struct conf_object *retry);
 
 /* When to try again after attempt `step` (from 1) ended at `now`: the step with jitter, or `hint_ms` if that is longer,
  * at most 24 h away. `random` is from [0, 1). 0 when the schedule is used up. */

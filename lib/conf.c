@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -333,6 +334,14 @@ bool conf_is_field_value(struct slice text)
 			return false;
 	}
 	return true;
+}
+
+bool conf_is_one_of(const char *text, const char *const *list)
+{
+	for (; *list; list++)
+		if (strcasecmp(text, *list) == 0)
+			return true;
+	return false;
 }
 
 /* ---- secrets ---- */

@@ -39,6 +39,7 @@ bool conf_is_name(struct slice name);
 /* HTTP's own grammar, RFC 9110 section 5: is it fit to be the name of a header or a method; to be a header's value? */
 bool conf_is_token(const char *text);
 bool conf_is_field_value(struct slice text);
+bool conf_is_one_of(const char *text, const char *const *list); /* ended by NULL; in either case */
 
 /* Where the file DIR/KIND/NAME.json is; refuses names other than [A-Za-z0-9._-]+, or starting with a dot, and paths over `size`. 0,
  * or -1 with DIAG_CONFIG. */

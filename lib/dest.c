@@ -2,51 +2,15 @@
 #include "dest.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <fnmatch.h>
-#include <openssl/crypto.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "address.h"
 #include "clock.h"
+#include "endpoint.h"
 #include "template.h"
 
 /* ---- addresses ---- */
-
-static bool is_one_of(const char *text, const char *const *list)
-{
-	for (; *list; list++)
-		if (strcasecmp(text, *list) == 0)
-			return true;
-	return false;
-}
-
-/* Judged with a value in place of each expression. */
-static void check_url(struct conf_object *o, const char *key, const char *text, bool plain_http)
-{
-	static const struct template_values sample = {SLICE("x"), SLICE("x"), SLICE("x"), SLICE("x")};
-	struct diag why;
-	struct address address;
-	struct buf expanded = BUF_INIT;
-	if (template_check(slice_of(text), &why) < 0 || template_expand(&expanded, slice_of(text), &sample, &why) < 0 ||
-	    address_parse(buf_slice(&expanded), &address, &why) < 0)
-		conf_fail(o, key, "%s", why.text);
-	else if (!address.tls && !plain_http && !address_is_loopback(&address))
-		conf_fail(o, key, "plain http to %.*s can be read on its way: use https, or \"plain_http\": true",
-			  (int)address.host.len, address.host.ptr);
-	buf_free(&expanded);
-}
-
-/* An address that is the same for every event. */
-static void check_fixed_url(struct conf_object *o, const char *key, const char *text, bool plain_http)
-{
-	if (strchr(text, '{'))
-		conf_fail(o, key, "this address is the same for every event: no {...} in it");
-	else
-		check_url(o, key, text, plain_http);
-}
 
 static char *read_method(struct conf_object *o, const char *otherwise)
 {
@@ -55,7 +19,7 @@ static char *read_method(struct conf_object *o, const char *otherwise)
 	char *method = conf_string(o, "method", CONF_OPTIONAL, otherwise);
 	for (char *c = method; c && *c; c++)
 		*c = (char)toupper((unsigned char)*c);
-	if (method && (!conf_is_token(method) || is_one_of(method, refused)))
+	if (method && (!conf_is_token(method) || conf_is_one_of(method, refused)))
 		conf_fail(o, "method", "expected POST, PUT, PATCH, DELETE or the like");
 	return method;
 }
@@ -69,7 +33,7 @@ static void read_addresses(struct conf_object *o, struct dest *dest)
 	dest->url = conf_string(o, "url", dest->program ? CONF_OPTIONAL : CONF_REQUIRED, NULL);
 	dest->method = read_method(o, "POST");
 	if (dest->url)
-		check_url(o, "url", dest->url, dest->plain_http);
+		endpoint_check(o, "url", dest->url, dest->plain_http);
 	if (dest->url && template_uses(slice_of(dest->url), "record"))
 		conf_fail(o, "url", "{record} is known only after a first delivery: it belongs into \"update\"");
 
@@ -79,7 +43,7 @@ static void read_addresses(struct conf_object *o, struct dest *dest)
 		dest->update_url = conf_string(&update, "url", CONF_REQUIRED, NULL);
 		dest->update_method = read_method(&update, "PATCH");
 		if (dest->update_url)
-			check_url(&update, "url", dest->update_url, dest->plain_http);
+			endpoint_check(&update, "url", dest->update_url, dest->plain_http);
 		if (!conf_has(o, "record"))
 			conf_fail(o, NULL,
 				  "\"update\" needs \"record\", which says where an answer holds the record's id");
@@ -137,9 +101,9 @@ static void check_header(struct conf_object *o, const char *name, json_t *value)
 	static const char *const secret[] = {"Authorization", "Cookie", "Proxy-Authorization", NULL};
 	if (!conf_is_token(name))
 		conf_fail(o, name, "is not the name of a header");
-	else if (is_one_of(name, refused))
+	else if (conf_is_one_of(name, refused))
 		conf_fail(o, name, "is set by the sender alone");
-	else if (is_one_of(name, secret))
+	else if (conf_is_one_of(name, secret))
 		conf_fail(o, name, "a secret belongs into a file of its own: use \"auth\"");
 	else if (!json_is_string(value))
 		conf_expected(o, name, "a string", value);
@@ -172,145 +136,21 @@ static void read_headers(struct conf_object *o, struct dest *dest)
 	conf_end(&headers);
 }
 
-static void read_auth(struct conf_object *o, struct dest *dest)
-{
-	static const char *const schemes[] = {"none", "bearer", "basic", "header", "oauth2", NULL};
-	static const char *const files[] = {NULL, "token_file", "password_file", "value_file"};
-	struct conf_object auth;
-	conf_child(o, "auth", CONF_OPTIONAL, &auth);
-	dest->auth = (enum dest_auth)conf_choice(&auth, "scheme", schemes, DEST_AUTH_NONE);
-	if (auth.json && !conf_has(&auth, "scheme"))
-		conf_fail(&auth, NULL, "\"scheme\" is missing");
-	if (dest->auth == DEST_AUTH_BASIC) {
-		dest->auth_user = conf_string(&auth, "user", CONF_REQUIRED, NULL);
-		if (dest->auth_user &&
-		    (strchr(dest->auth_user, ':') || !conf_is_field_value(slice_of(dest->auth_user))))
-			conf_fail(&auth, "user", "a user's name holds neither ':' nor control characters (RFC 7617)");
-	}
-	if (dest->auth == DEST_AUTH_HEADER) {
-		dest->auth_header = conf_string(&auth, "name", CONF_REQUIRED, NULL);
-		if (dest->auth_header && !conf_is_token(dest->auth_header))
-			conf_expected(&auth, "name", "the name of a header", NULL);
-	}
-	if (dest->auth == DEST_AUTH_OAUTH2) {
-		token_config_load(&dest->oauth, &auth);
-		if (dest->oauth.url)
-			check_fixed_url(&auth, "token_url", dest->oauth.url, dest->plain_http);
-	} else if (dest->auth != DEST_AUTH_NONE) {
-		const char *key = files[dest->auth];
-		conf_secrets(&auth, key, CONF_REQUIRED, &dest->secret);
-		if (dest->secret.count && !conf_is_field_value(dest->secret.lines[0]))
-			conf_fail(&auth, key, "the secret holds control characters");
-	}
-	conf_end(&auth);
-}
+/* ---- the way there ---- */
 
-/* ---- TLS and the way there ---- */
-
-static void read_tls(struct conf_object *o, struct dest *dest)
+static void read_way(struct conf_object *o, struct dest *dest)
 {
-	static const char *const versions[] = {"1.2", "1.3", NULL};
-	struct conf_object tls;
-	conf_child(o, "tls", CONF_OPTIONAL, &tls);
-	dest->ca_file = conf_file(&tls, "ca_file", CONF_FILE_OPEN);
-	dest->cert_file = conf_file(&tls, "cert_file", CONF_FILE_OPEN);
-	dest->key_file = conf_file(&tls, "key_file", CONF_FILE_SECRET);
-	dest->tls_13 = conf_choice(&tls, "minimum", versions, 0) == 1;
-	if (!dest->cert_file != !dest->key_file)
-		conf_fail(&tls, NULL, "\"cert_file\" and \"key_file\" belong together");
-	conf_end(&tls);
-}
-
-static void check_proxy(struct conf_object *o, const char *text)
-{
-	static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h", NULL};
-	const char *rest = strstr(text, "://");
-	struct address address;
-	struct diag why;
-	struct buf plain = BUF_INIT;
-	char scheme[8];
-	snprintf(scheme, sizeof scheme, "%.*s", (int)(rest ? rest - text : 0), text);
-	/* What stands behind the scheme is judged like any other address. */
-	buf_printf(&plain, "http%s", rest ? rest : "");
-	if (!rest || rest - text >= (ptrdiff_t)sizeof scheme || !is_one_of(scheme, schemes))
-		conf_fail(o, "proxy", "expected an address such as \"http://proxy:3128\" or \"socks5h://proxy:1080\"");
-	else if (strchr(rest, '@'))
-		conf_fail(o, "proxy", "a name and password do not belong into an address: use \"proxy_auth\"");
-	else if (address_parse(buf_slice(&plain), &address, &why) < 0)
-		conf_fail(o, "proxy", "%s", why.text);
-	buf_free(&plain);
-}
-
-static void read_proxy(struct conf_object *o, struct dest *dest)
-{
-	struct secrets password = {0};
-	struct conf_object auth;
-	dest->proxy = conf_string(o, "proxy", CONF_OPTIONAL, NULL);
-	if (dest->proxy && *dest->proxy)
-		check_proxy(o, dest->proxy);
-	conf_child(o, "proxy_auth", CONF_OPTIONAL, &auth);
-	if (auth.json) {
-		dest->proxy_user = conf_string(&auth, "user", CONF_REQUIRED, NULL);
-		conf_secrets(&auth, "password_file", CONF_REQUIRED, &password);
-		if (!dest->proxy || !*dest->proxy)
-			conf_fail(o, "proxy_auth", "there is no \"proxy\"");
-	}
-	if (password.count) {
-		dest->proxy_password = strndup(password.lines[0].ptr, password.lines[0].len);
-		if (!dest->proxy_password)
-			conf_fail(o, "proxy_auth", "out of memory");
-	}
-	secrets_free(&password);
-	conf_end(&auth);
+	tls_load(&dest->tls, o);
+	proxy_load(&dest->proxy, o);
 	dest->public_only = !conf_bool(o, "private_addresses", true);
-	if (dest->public_only && dest->proxy && *dest->proxy)
+	if (dest->public_only && dest->proxy.address && *dest->proxy.address)
 		conf_fail(o, "private_addresses",
 			  "the proxy alone sees the address: it must refuse private ones itself");
-	if (dest->public_only && !dest->proxy)
-		dest->proxy = strdup(""); /* nor one of the environment */
+	if (dest->public_only && !dest->proxy.address)
+		dest->proxy.address = strdup(""); /* nor one of the environment */
 }
 
-/* ---- statuses, rates, retries ---- */
-
-/* "2xx", "409" or 409. */
-static int parse_statuses(const json_t *json, int *least, int *most)
-{
-	if (json_is_integer(json)) {
-		json_int_t status = json_integer_value(json);
-		*least = *most = status >= 100 && status <= 599 ? (int)status : 0;
-		return *least ? 0 : -1;
-	}
-	const char *text = json_string_value(json);
-	if (!text || strlen(text) != 3 || text[0] < '1' || text[0] > '5')
-		return -1;
-	if (strcasecmp(text + 1, "xx") == 0) {
-		*least = (text[0] - '0') * 100;
-		*most = *least + 99;
-		return 0;
-	}
-	if (!isdigit((unsigned char)text[1]) || !isdigit((unsigned char)text[2]))
-		return -1;
-	*least = *most = atoi(text);
-	return 0;
-}
-
-static void read_statuses(struct conf_object *o, const char *key, struct dest_statuses *s)
-{
-	json_t *list = conf_any(o, key), *element;
-	size_t i;
-	if (!list)
-		return;
-	*s = (struct dest_statuses){.count = 0};
-	if (!json_is_array(list) || json_array_size(list) > DEST_STATUSES) {
-		conf_expected(o, key, "a list of statuses such as \"2xx\" or \"409\"", list);
-		return;
-	}
-	json_array_foreach (list, i, element) {
-		if (parse_statuses(element, &s->ranges[i].least, &s->ranges[i].most) < 0)
-			conf_expected(o, key, "statuses such as \"2xx\" or \"409\"", element);
-		s->count++;
-	}
-}
+/* ---- rates, retries ---- */
 
 static void read_rate(struct conf_object *o, struct dest *dest)
 {
@@ -336,39 +176,12 @@ static void read_rate(struct conf_object *o, struct dest *dest)
 	free(text);
 }
 
-static void read_schedule(struct conf_object *o, struct dest *dest)
-{
-	static const int64_t usual[] = {5 * CLOCK_SECOND, 5 * CLOCK_MINUTE, 30 * CLOCK_MINUTE,
-					2 * CLOCK_HOUR,   5 * CLOCK_HOUR,   10 * CLOCK_HOUR,
-					14 * CLOCK_HOUR,  20 * CLOCK_HOUR,  24 * CLOCK_HOUR};
-	json_t *list = conf_any(o, "schedule"), *element;
-	size_t i;
-	if (!list) {
-		memcpy(dest->schedule_ms, usual, sizeof usual);
-		dest->schedule_count = sizeof usual / sizeof usual[0];
-		return;
-	}
-	if (!json_is_array(list) || json_array_size(list) > DEST_STEPS) {
-		char expected[64];
-		snprintf(expected, sizeof expected, "a list of at most %d durations", DEST_STEPS);
-		conf_expected(o, "schedule", expected, list);
-		return;
-	}
-	json_array_foreach (list, i, element) {
-		int64_t *step = &dest->schedule_ms[dest->schedule_count++];
-		if (!json_is_string(element) || clock_parse_span(slice_of(json_string_value(element)), step) < 0 ||
-		    *step > CLOCK_DAY)
-			conf_expected(o, "schedule", "durations such as \"5m\", none over 24h", element);
-	}
-}
-
 static void read_retry(struct conf_object *o, struct dest *dest)
 {
 	struct conf_object retry;
 	conf_child(o, "retry", CONF_OPTIONAL, &retry);
-	read_schedule(&retry, dest);
-	dest->jitter = conf_number(&retry, "jitter", 0, 1, 0.1);
-	read_statuses(&retry, "on", &dest->retry_on);
+	backoff_load(&dest->backoff, &retry);
+	statuses_load(&dest->retry_on, &retry, "on");
 	conf_end(&retry);
 }
 
@@ -380,8 +193,8 @@ static void read_exists(struct conf_object *o, struct dest *dest)
 	struct conf_object exists;
 	conf_child(o, "exists", CONF_OPTIONAL, &exists);
 	if (exists.json)
-		dest->exists = (struct dest_statuses){.ranges = {{409, 409}}, .count = 1};
-	read_statuses(&exists, "status", &dest->exists);
+		dest->exists = (struct statuses){.ranges = {{409, 409}}, .count = 1};
+	statuses_load(&dest->exists, &exists, "status");
 	answer_conditions_load(&dest->exists_when, &exists, "when", false);
 	answer_place_load(&dest->exists_record, &exists, "record");
 	conf_end(&exists);
@@ -389,8 +202,8 @@ static void read_exists(struct conf_object *o, struct dest *dest)
 
 static void read_answers(struct conf_object *o, struct dest *dest)
 {
-	dest->success = (struct dest_statuses){.ranges = {{200, 299}}, .count = 1};
-	read_statuses(o, "success", &dest->success);
+	dest->success = (struct statuses){.ranges = {{200, 299}}, .count = 1};
+	statuses_load(&dest->success, o, "success");
 	answer_conditions_load(&dest->refused_when, o, "refused_when", true);
 	read_exists(o, dest);
 	answer_place_load(&dest->record, o, "record");
@@ -422,11 +235,10 @@ static void read_dest(struct conf_object *o, struct dest *dest)
 	read_addresses(o, dest);
 	read_maps(o, dest);
 	dest->has_when = conf_any(o, "when") != NULL;
-	read_auth(o, dest);
+	auth_load(&dest->auth, o, dest->plain_http);
 	read_headers(o, dest);
 	signing_load(&dest->signing, o);
-	read_tls(o, dest);
-	read_proxy(o, dest);
+	read_way(o, dest);
 	read_answers(o, dest);
 	read_idempotency(o, dest);
 	read_order(o, dest);
@@ -476,19 +288,10 @@ void dest_free(struct dest *dest)
 	free(dest->method);
 	free(dest->update_url);
 	free(dest->update_method);
-	free(dest->auth_header);
-	free(dest->auth_user);
-	secrets_free(&dest->secret);
-	token_config_free(&dest->oauth);
+	auth_free(&dest->auth);
 	signing_free(&dest->signing);
-	free(dest->ca_file);
-	free(dest->cert_file);
-	free(dest->key_file);
-	free(dest->proxy);
-	free(dest->proxy_user);
-	if (dest->proxy_password)
-		OPENSSL_cleanse(dest->proxy_password, strlen(dest->proxy_password));
-	free(dest->proxy_password);
+	tls_free(&dest->tls);
+	proxy_free(&dest->proxy);
 	answer_place_free(&dest->record);
 	answer_place_free(&dest->reason);
 	answer_place_free(&dest->exists_record);
@@ -496,14 +299,6 @@ void dest_free(struct dest *dest)
 	answer_conditions_free(&dest->refused_when);
 	free(dest->idempotency_header);
 	free(dest);
-}
-
-bool dest_statuses_hold(const struct dest_statuses *s, int status)
-{
-	for (size_t i = 0; i < s->count; i++)
-		if (status >= s->ranges[i].least && status <= s->ranges[i].most)
-			return true;
-	return false;
 }
 
 int dest_map_for(const struct dest *dest, struct slice type, const char **map)
@@ -530,52 +325,5 @@ struct journal_route dest_route(const struct dest *dest)
 	return (struct journal_route){.destination = dest->name,
 				      .ordered = dest->ordered,
 				      .ambiguous_fails = dest->ambiguous_fails,
-				      .attempts = (int)dest->schedule_count + 1};
-}
-
-/* ---- the folder ---- */
-
-static int add_dest(struct slice name, void *context, struct diag *d)
-{
-	struct dests *all = context;
-	struct diag why;
-	struct dest *dest = dest_load(all->dir, name, &why);
-	if (!dest) {
-		diag_error("%s", why.text);
-		all->broken++;
-		return 0;
-	}
-	struct dest **list = realloc(all->list, (all->count + 1) * sizeof(struct dest *));
-	if (!list) {
-		dest_free(dest);
-		return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
-	}
-	all->list = list;
-	all->list[all->count++] = dest;
-	return 0;
-}
-
-int dests_load(struct dests *all, const char *dir, struct diag *d)
-{
-	*all = (struct dests){.dir = dir};
-	if (conf_each(dir, "destinations", add_dest, all, d) >= 0)
-		return 0;
-	dests_free(all);
-	return -1;
-}
-
-void dests_free(struct dests *all)
-{
-	for (size_t i = 0; i < all->count; i++)
-		dest_free(all->list[i]);
-	free(all->list);
-	*all = (struct dests){.list = NULL};
-}
-
-struct dest *dests_find(const struct dests *all, struct slice name)
-{
-	for (size_t i = 0; i < all->count; i++)
-		if (slice_is(name, all->list[i]->name))
-			return all->list[i];
-	return NULL;
+				      .attempts = (int)dest->backoff.count + 1};
 }

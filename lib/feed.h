@@ -6,7 +6,7 @@
 
 #include <signal.h>
 
-#include "dest.h"
+#include "dests.h"
 #include "journal.h"
 
 struct feed {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dest.h"
+#include "dests.h"
 
 void maps_open(struct maps *maps, const char *dir, struct slice only)
 {

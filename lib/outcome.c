@@ -65,9 +65,9 @@ static bool is_transient(int status, const struct dest *dest)
 	case 429:
 		return true;
 	case 410:
-		return dest->gone_retries || dest_statuses_hold(&dest->retry_on, status);
+		return dest->gone_retries || statuses_hold(&dest->retry_on, status);
 	default:
-		return status >= 500 || dest_statuses_hold(&dest->retry_on, status);
+		return status >= 500 || statuses_hold(&dest->retry_on, status);
 	}
 }
 
@@ -82,7 +82,7 @@ struct outcome outcome_decide(const struct outcome_facts *facts, const struct de
 	int status = facts->http_status;
 	if (status < 200)
 		return decide_unanswered(facts, dest);
-	if (dest_statuses_hold(&dest->success, status))
+	if (statuses_hold(&dest->success, status))
 		return (struct outcome){.verdict = JOURNAL_OK};
 	struct outcome o = {.verdict = is_transient(status, dest) ? JOURNAL_AGAIN : JOURNAL_NEVER,
 			    .fault = is_fault(status)};

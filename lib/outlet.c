@@ -11,7 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dest.h"
 #include "feed.h"
 #include "journal.h"
 

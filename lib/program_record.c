@@ -4,7 +4,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "backoff.h"
 #include "clock.h"
 #include "program_internal.h"
 
@@ -94,9 +93,8 @@ static int add_row(struct recorder *r, const struct event *e, const struct said 
 		buf_add_slice(&a->error, e->error.len ? e->error : SLICE("the program gave no reason"));
 	}
 	if (said->verdict == JOURNAL_AGAIN && l->usable) {
-		const struct dest *dest = l->plan.dest;
-		const struct backoff schedule = {dest->schedule_ms, dest->schedule_count, dest->jitter};
-		a->next_at = backoff_next_at(&schedule, (int)said->step, said->wait_ms, erand48(r->random), now);
+		a->next_at =
+		    backoff_next_at(&l->plan.dest->backoff, (int)said->step, said->wait_ms, erand48(r->random), now);
 	} else if (said->verdict == JOURNAL_AGAIN) {
 		a->next_at = now; /* nothing tells the schedule; it is claimed once the file is mended */
 	}

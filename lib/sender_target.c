@@ -44,28 +44,28 @@ static int add_configured(struct sender_target *t)
 
 static int add_secret(struct sender_target *t)
 {
-	const struct dest *dest = t->dest;
-	struct slice secret = !dest->secret.count ? SLICE_NONE : dest->secret.lines[0];
+	const struct auth *auth = &t->dest->auth;
+	struct slice secret = !auth->secret.count ? SLICE_NONE : auth->secret.lines[0];
 	struct buf line = BUF_INIT, pair = BUF_INIT;
 	/* Room for all of it at once, so that no copy is left behind by a growing buffer. */
 	buf_reserve(&line, 2 * secret.len + 4096);
 	buf_reserve(&pair, secret.len + 4096);
-	switch (dest->auth) {
-	case DEST_AUTH_NONE:
-	case DEST_AUTH_OAUTH2: /* comes with each request */
+	switch (auth->scheme) {
+	case AUTH_NONE:
+	case AUTH_OAUTH2: /* comes with each request */
 		break;
-	case DEST_AUTH_BEARER:
+	case AUTH_BEARER:
 		buf_add_text(&line, "Authorization: Bearer ");
 		buf_add_slice(&line, secret);
 		break;
-	case DEST_AUTH_BASIC: /* RFC 7617 */
-		buf_printf(&pair, "%s:", dest->auth_user);
+	case AUTH_BASIC: /* RFC 7617 */
+		buf_printf(&pair, "%s:", auth->user);
 		buf_add_slice(&pair, secret);
 		buf_add_text(&line, "Authorization: Basic ");
 		base64_add(&line, buf_slice(&pair));
 		break;
-	case DEST_AUTH_HEADER:
-		buf_printf(&line, "%s: ", dest->auth_header);
+	case AUTH_HEADER:
+		buf_printf(&line, "%s: ", auth->header);
 		buf_add_slice(&line, secret);
 		break;
 	}
@@ -78,10 +78,10 @@ static int add_secret(struct sender_target *t)
 /* One that asks for access tokens, for all requests of the target. */
 static int set_up_fetch(struct sender_target *t, const char *token_file)
 {
-	t->needs_token = t->dest->auth == DEST_AUTH_OAUTH2;
+	t->needs_token = t->dest->auth.scheme == AUTH_OAUTH2;
 	if (!t->needs_token)
 		return 0;
-	if (token_init(&t->token, &t->dest->oauth, token_file) < 0)
+	if (token_init(&t->token, &t->dest->auth.oauth, token_file) < 0)
 		return -1;
 	t->fetch = calloc(1, sizeof *t->fetch);
 	if (!t->fetch)
@@ -135,14 +135,19 @@ void sender_target_free(struct sender_target *t)
 			return -1;                                                                                     \
 	} while (0)
 
-/* A NULL takes back what an earlier target of the handle has set. */
-static int set_tls(struct slot *slot, const struct dest *dest)
+static long version_of(const struct tls *tls)
 {
-	SET(CURLOPT_SSLVERSION, dest->tls_13 ? (long)CURL_SSLVERSION_TLSv1_3 : (long)CURL_SSLVERSION_TLSv1_2);
-	SET(CURLOPT_SSLCERT, dest->cert_file);
-	SET(CURLOPT_SSLKEY, dest->key_file);
-	if (dest->ca_file) {
-		SET(CURLOPT_CAINFO, dest->ca_file);
+	return tls->only_13 ? (long)CURL_SSLVERSION_TLSv1_3 : (long)CURL_SSLVERSION_TLSv1_2;
+}
+
+/* A NULL takes back what an earlier target of the handle has set. */
+static int set_tls(struct slot *slot, const struct tls *tls)
+{
+	SET(CURLOPT_SSLVERSION, version_of(tls));
+	SET(CURLOPT_SSLCERT, tls->cert_file);
+	SET(CURLOPT_SSLKEY, tls->key_file);
+	if (tls->ca_file) {
+		SET(CURLOPT_CAINFO, tls->ca_file);
 		SET(CURLOPT_CAPATH, NULL);
 		return 0;
 	}
@@ -154,11 +159,19 @@ static int set_tls(struct slot *slot, const struct dest *dest)
 	return 0;
 }
 
-static int set_proxy(struct slot *slot, const struct dest *dest)
+static int set_proxy(struct slot *slot, const struct proxy *proxy, const struct tls *tls)
 {
-	SET(CURLOPT_PROXY, dest->proxy);
-	SET(CURLOPT_PROXYUSERNAME, dest->proxy_user);
-	SET(CURLOPT_PROXYPASSWORD, dest->proxy_password);
+	const char *file = proxy->ca_file, *folder = NULL;
+	SET(CURLOPT_PROXY, proxy->address);
+	SET(CURLOPT_PROXYUSERNAME, proxy->user);
+	SET(CURLOPT_PROXYPASSWORD, proxy->password);
+	SET(CURLOPT_PROXY_SSLVERSION, version_of(tls));
+	if (!file) {
+		curl_easy_getinfo(slot->easy, CURLINFO_CAINFO, &file);
+		curl_easy_getinfo(slot->easy, CURLINFO_CAPATH, &folder);
+	}
+	SET(CURLOPT_PROXY_CAINFO, file);
+	SET(CURLOPT_PROXY_CAPATH, folder);
 	return 0;
 }
 
@@ -171,7 +184,7 @@ int sender_set_target(struct slot *slot, const struct sender_target *target)
 	 * unanswered request must not be repeated, no connection is used twice. */
 	SET(CURLOPT_FRESH_CONNECT, dest->ambiguous_fails ? 1L : 0L);
 	SET(CURLOPT_FORBID_REUSE, dest->ambiguous_fails ? 1L : 0L);
-	if (set_tls(slot, dest) < 0 || set_proxy(slot, dest) < 0)
+	if (set_tls(slot, &dest->tls) < 0 || set_proxy(slot, &dest->proxy, &dest->tls) < 0)
 		return -1;
 	slot->target = target;
 	return 0;

@@ -167,8 +167,7 @@ static int make_plan(void **state)
 			      .success = {{{200, 299}}, 1},
 			      .timeout_ms = 1000,
 			      .concurrency = 1,
-			      .schedule_ms = {5000},
-			      .schedule_count = 1};
+			      .backoff = {.steps_ms = {5000}, .count = 1}};
 	return answer_place_set(&dest->record, strdup("/id")) || attempt_plan_init(&plan, dest, NULL, &d);
 }
 

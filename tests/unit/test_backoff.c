@@ -9,8 +9,11 @@
 
 #include "clock.h"
 
-static const int64_t steps[] = {5 * CLOCK_SECOND, 5 * CLOCK_MINUTE, CLOCK_DAY};
-static const struct backoff even = {steps, 3, 0}, spread = {steps, 3, 0.1};
+#define STEPS                                                                                                          \
+	{                                                                                                              \
+		5 * CLOCK_SECOND, 5 * CLOCK_MINUTE, CLOCK_DAY                                                          \
+	}
+static const struct backoff even = {STEPS, 3, 0}, spread = {STEPS, 3, 0.1}, wide = {STEPS, 3, 1}, none = {.count = 0};
 
 enum { NOW = 1000000 };
 
@@ -23,7 +26,7 @@ static void steps_follow_the_schedule_and_end(void **state)
 	assert_int_equal(backoff_next_at(&even, 4, 0, 0.5, NOW), 0);
 	assert_int_equal(backoff_next_at(&even, 4, 60000, 0.5, NOW), 0);
 	assert_int_equal(backoff_next_at(&even, 0, 0, 0.5, NOW), 0);
-	assert_int_equal(backoff_next_at(&(struct backoff){NULL, 0, 0}, 1, 0, 0.5, NOW), 0);
+	assert_int_equal(backoff_next_at(&none, 1, 0, 0.5, NOW), 0);
 }
 
 static void jitter_spreads_both_ways(void **state)
@@ -33,7 +36,7 @@ static void jitter_spreads_both_ways(void **state)
 	assert_int_equal(backoff_next_at(&spread, 1, 0, 0.5, NOW), NOW + 5000);
 	assert_int_equal(backoff_next_at(&spread, 1, 0, 0.75, NOW), NOW + 5250);
 	assert_true(backoff_next_at(&spread, 1, 0, 0.999999, NOW) < NOW + 5501);
-	assert_int_equal(backoff_next_at(&(struct backoff){steps, 3, 1}, 1, 0, 0, NOW), NOW);
+	assert_int_equal(backoff_next_at(&wide, 1, 0, 0, NOW), NOW);
 	assert_int_equal(backoff_next_at(&spread, 3, 0, 0.99, NOW), NOW + CLOCK_DAY);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "dest.h"
+#include "dests.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,11 +45,11 @@ static void the_least_has_the_usual_defaults(void **state)
 	assert_int_equal(dest->timeout_ms, 30000);
 	assert_int_equal(dest->concurrency, 16);
 	assert_true(dest->rate_per_ms == 0);
-	assert_true(dest_statuses_hold(&dest->success, 204));
-	assert_false(dest_statuses_hold(&dest->success, 302));
-	assert_false(dest_statuses_hold(&dest->retry_on, 409));
-	assert_int_equal(dest->schedule_count, 9);
-	assert_int_equal(dest->schedule_ms[8], CLOCK_DAY);
+	assert_true(statuses_hold(&dest->success, 204));
+	assert_false(statuses_hold(&dest->success, 302));
+	assert_false(statuses_hold(&dest->retry_on, 409));
+	assert_int_equal(dest->backoff.count, 9);
+	assert_int_equal(dest->backoff.steps_ms[8], CLOCK_DAY);
 	assert_false(dest->ordered || dest->ambiguous_fails || dest->gone_retries);
 	assert_int_equal(dest_route(dest).attempts, 10);
 	assert_int_equal(dest_map_for(dest, SLICE("contact.created"), &map), 0);
@@ -74,16 +74,16 @@ static void everything_is_read(void **state)
 	const char *map;
 	assert_string_equal(dest->method, "PUT");
 	assert_string_equal(dest->update_method, "PATCH");
-	assert_int_equal(dest->auth, DEST_AUTH_BEARER);
-	assert_true(slice_is(dest->secret.lines[0], "t0p-s3cret"));
+	assert_int_equal(dest->auth.scheme, AUTH_BEARER);
+	assert_true(slice_is(dest->auth.secret.lines[0], "t0p-s3cret"));
 	assert_int_equal(dest->header_count, 2);
 	assert_string_equal(dest->headers[0].name, "X-Team");
-	assert_true(dest_statuses_hold(&dest->success, 409));
-	assert_true(dest_statuses_hold(&dest->retry_on, 404) && dest_statuses_hold(&dest->retry_on, 423));
+	assert_true(statuses_hold(&dest->success, 409));
+	assert_true(statuses_hold(&dest->retry_on, 404) && statuses_hold(&dest->retry_on, 423));
 	assert_int_equal(dest->timeout_ms, 1500);
 	assert_true(dest->rate_per_ms > 0.00999 && dest->rate_per_ms < 0.01001);
 	assert_true(dest->ordered && dest->ambiguous_fails && dest->gone_retries);
-	assert_int_equal(dest->schedule_count, 2);
+	assert_int_equal(dest->backoff.count, 2);
 	assert_int_equal(dest_route(dest).attempts, 3);
 	assert_true(dest_route(dest).ordered);
 	assert_int_equal(dest_map_for(dest, SLICE("deal.won"), &map), 0);

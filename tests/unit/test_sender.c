@@ -135,8 +135,7 @@ static void a_request_has_its_headers(void **state)
 	struct dest_header own[] = {{(char *)(uintptr_t) "X-Team", (char *)(uintptr_t) "ops"},
 				    {(char *)(uintptr_t) "X-Empty", (char *)(uintptr_t) ""}};
 	struct exchange x = {.dest = {.idempotency_header = (char *)(uintptr_t) "Idempotency-Key",
-				      .auth = DEST_AUTH_BEARER,
-				      .secret = {.lines = &secret, .count = 1},
+				      .auth = {.scheme = AUTH_BEARER, .secret = {.lines = &secret, .count = 1}},
 				      .headers = own,
 				      .header_count = 2}};
 	struct server s = start_server("HTTP/1.1 201 Created\r\nContent-Length: 2\r\nX-Id:  7 \r\n\r\n{}", 0);
