@@ -13,7 +13,7 @@ CC      ?= cc
 CFLAGS  ?= -O2 -g
 WERROR  ?=
 
-PACKAGES = sqlite3 jansson libcurl libmicrohttpd libcrypto libpcre2-8 zlib
+PACKAGES = sqlite3 jansson libcurl libcrypto libpcre2-8 zlib
 
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef
@@ -72,6 +72,9 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIBEVT)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o $(LIBEVT)
 	@mkdir -p $(@D)
 	$(CC) $(EVT_LDFLAGS) -o $@ $^ $(EVT_LIBS)
+
+# The scripted destination is a server of another make than ours, so that the two do not share their mistakes.
+$(BUILD)/tests/destination: EVT_LIBS += $(shell pkg-config --libs libmicrohttpd)
 
 # For LD_PRELOAD: it takes the place of the functions that _FORTIFY_SOURCE would wrap.
 $(BUILD)/tests/fault.so: tests/tools/fault.c

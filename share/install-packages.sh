@@ -4,7 +4,7 @@
 #   sh share/install-packages.sh [build] [demo] [test] [lint]
 set -eu
 
-libraries='sqlite3 jansson libcurl libmicrohttpd libcrypto libpcre2-8 zlib'
+libraries='sqlite3 jansson libcurl libcrypto libpcre2-8 zlib'
 
 have() {
 	command -v "$1" >/dev/null 2>&1
@@ -24,29 +24,30 @@ has_group() {
 		have_all cc make pkg-config && pkg-config --exists $libraries &&
 			echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1
 		;;
-	demo) have_all curl openssl sqlite3 ;;
-	test) have_all bats curl jq openssl sqlite3 && pkg-config --exists cmocka ;;
+	demo) have_all curl openssl sqlite3 && pkg-config --exists libmicrohttpd ;;
+	test) have_all bats curl jq openssl sqlite3 && pkg-config --exists cmocka libmicrohttpd ;;
 	lint) have_all clang clang-tidy clang-format shellcheck mandoc ;;
 	esac
 }
 
 packages() {
 	case $1-$2 in
-	apt-build) echo gcc libc6-dev make pkg-config ca-certificates libsqlite3-dev libjansson-dev libcurl4-openssl-dev libmicrohttpd-dev libssl-dev libpcre2-dev zlib1g-dev ;;
-	apt-test) echo bats curl jq openssl sqlite3 libcmocka-dev ;;
+	apt-build) echo gcc libc6-dev make pkg-config ca-certificates libsqlite3-dev libjansson-dev libcurl4-openssl-dev libssl-dev libpcre2-dev zlib1g-dev ;;
+	apt-test) echo bats curl jq openssl sqlite3 libcmocka-dev libmicrohttpd-dev ;;
 	apt-lint) echo clang clang-tidy clang-format shellcheck mandoc ;;
-	dnf-build) echo gcc make pkgconf-pkg-config sqlite-devel jansson-devel libcurl-devel libmicrohttpd-devel openssl-devel pcre2-devel zlib-devel ;;
-	dnf-test) echo bats curl jq openssl sqlite libcmocka-devel libasan libubsan ;;
+	dnf-build) echo gcc make pkgconf-pkg-config sqlite-devel jansson-devel libcurl-devel openssl-devel pcre2-devel zlib-devel ;;
+	dnf-test) echo bats curl jq openssl sqlite libcmocka-devel libmicrohttpd-devel libasan libubsan ;;
 	dnf-lint) echo clang clang-tools-extra ShellCheck mandoc ;;
-	apk-build) echo gcc musl-dev make pkgconf sqlite-dev jansson-dev curl-dev libmicrohttpd-dev openssl-dev pcre2-dev zlib-dev ;;
-	apk-test) echo bats curl jq openssl sqlite cmocka-dev ;;
+	apk-build) echo gcc musl-dev make pkgconf sqlite-dev jansson-dev curl-dev openssl-dev pcre2-dev zlib-dev ;;
+	apk-test) echo bats curl jq openssl sqlite cmocka-dev libmicrohttpd-dev ;;
 	apk-lint) echo clang clang-extra-tools shellcheck mandoc ;;
-	brew-build) echo make pkgconf sqlite jansson curl libmicrohttpd openssl@3 pcre2 zlib ;;
-	brew-test) echo bats-core jq cmocka ;;
+	brew-build) echo make pkgconf sqlite jansson curl openssl@3 pcre2 zlib ;;
+	brew-test) echo bats-core jq cmocka libmicrohttpd ;;
 	brew-lint) echo llvm shellcheck mandoc ;;
-	dnf-demo) echo curl openssl sqlite ;;
-	brew-demo) ;;
-	*-demo) echo curl openssl sqlite3 ;;
+	apt-demo) echo curl openssl sqlite3 libmicrohttpd-dev ;;
+	dnf-demo) echo curl openssl sqlite libmicrohttpd-devel ;;
+	apk-demo) echo curl openssl sqlite libmicrohttpd-dev ;;
+	brew-demo) echo libmicrohttpd ;;
 	esac
 }
 

@@ -37,7 +37,7 @@ install_there() {
 	install_there build demo
 	[ "$status" -eq 0 ]
 	[ "${lines[1]}" = 'apt-get update -q' ]
-	[[ "${lines[3]}" == 'apt-get install -q -y --no-install-recommends '*gcc*libmicrohttpd-dev*curl* ]]
+	[[ "${lines[3]}" == 'apt-get install -q -y --no-install-recommends '*gcc*libjansson-dev*curl*libmicrohttpd-dev* ]]
 }
 
 @test "not as root it uses sudo, and without sudo says what root has to do" {
@@ -59,8 +59,8 @@ install_there() {
 	install_there build
 	[[ "$output" == *'apk add '*musl-dev* ]]
 	machine_with brew 501
-	install_there build
-	[[ "$output" == *'brew install '*libmicrohttpd* ]]
+	install_there build test
+	[[ "$output" == *'brew install '*openssl@3*libmicrohttpd* ]]
 }
 
 @test "without a package manager it says what is needed" {

@@ -17,7 +17,7 @@ fi
 
 make -s -j2 CC=clang BUILD="$out" SANITIZE=fuzzer-no-link,address,undefined \
 	CFLAGS='-O1 -g -fno-sanitize-recover=all' "$out/libevt.a"
-libs=$(pkg-config --libs sqlite3 jansson libcurl libmicrohttpd libcrypto libpcre2-8 zlib)
+libs=$(pkg-config --libs sqlite3 jansson libcurl libcrypto libpcre2-8 zlib)
 
 findings=0
 for source in tests/fuzz/fuzz_*.c; do

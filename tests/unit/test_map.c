@@ -4,43 +4,28 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <stddef.h>
 
 #include <cmocka.h>
 
-static char dir[] = "/tmp/evt-test-map.XXXXXX";
-static char path[128];
+#include "scratch.h"
 
 static int set_up(void **state)
 {
 	(void)state;
-	if (!mkdtemp(dir))
-		return -1;
-	snprintf(path, sizeof path, "%s/maps", dir);
-	mkdir(path, 0700);
-	snprintf(path, sizeof path, "%s/maps/m.json", dir);
-	return 0;
+	return scratch_make("maps");
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	unlink(path);
-	snprintf(path, sizeof path, "%s/maps", dir);
-	rmdir(path);
-	return rmdir(dir);
+	return scratch_remove();
 }
 
 static struct map *load(const char *json, struct diag *d)
 {
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	fputs(json, file);
-	fclose(file);
-	return map_load(dir, SLICE("m"), d);
+	scratch_put("maps/m.json", json, 0600);
+	return map_load(scratch_dir, SLICE("m"), d);
 }
 
 static void taken(const char *json)
@@ -60,6 +45,7 @@ static void refused(const char *json, const char *message)
 	if (map)
 		fail_msg("taken: %s", json);
 	assert_int_equal(d.code, DIAG_CONFIG);
+	const char *path = scratch_path("maps/m.json");
 	assert_memory_equal(d.text, path, strlen(path));
 	assert_string_equal(d.text + strlen(path), message);
 }
@@ -98,10 +84,10 @@ static void other_files_are_refused(void **state)
 	refused("{\"fields\":[1]}", ": /fields/0: expected an object, not 1");
 	refused("{\"feilds\":[]}", ": /feilds: unknown key");
 	refused("{\"fields\":[],\"fields\":[]}", ": /fields: the key stands here twice");
-	assert_null(map_load(dir, SLICE("none"), &d));
+	assert_null(map_load(scratch_dir, SLICE("none"), &d));
 	assert_int_equal(d.code, DIAG_CONFIG);
 	assert_non_null(strstr(d.text, "none.json: No such file"));
-	assert_null(map_load(dir, SLICE("../m"), &d));
+	assert_null(map_load(scratch_dir, SLICE("../m"), &d));
 	assert_int_equal(d.code, DIAG_CONFIG);
 }
 

@@ -3,17 +3,13 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <stddef.h>
 
 #include <cmocka.h>
 
 #include "clock.h"
+#include "scratch.h"
 
-static char dir[] = "/tmp/evt-test-mapping.XXXXXX";
-static char path[128];
 static struct event_parser parser = EVENT_PARSER_INIT;
 static struct mapping mapping;
 static struct diag diag;
@@ -21,33 +17,25 @@ static struct diag diag;
 static int set_up(void **state)
 {
 	(void)state;
-	if (!mkdtemp(dir))
-		return -1;
-	snprintf(path, sizeof path, "%s/maps", dir);
-	mkdir(path, 0700);
-	snprintf(path, sizeof path, "%s/maps/contacts.json", dir);
-	return mapping_open(&mapping);
+	return scratch_make("maps") < 0 ? -1 : mapping_open(&mapping);
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	unlink(path);
-	snprintf(path, sizeof path, "%s/maps", dir);
-	rmdir(path);
 	mapping_close(&mapping);
 	event_parser_free(&parser);
-	return rmdir(dir);
+	return scratch_remove();
 }
 
 /* Applies a map of these fields to an event with this data. */
 static int apply(const char *fields, const char *data)
 {
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	fprintf(file, "{\"fields\":[%s]}", fields);
-	fclose(file);
-	struct map *map = map_load(dir, SLICE("contacts"), &diag);
+	struct buf json = BUF_INIT;
+	buf_printf(&json, "{\"fields\":[%s]}", fields);
+	scratch_put("maps/contacts.json", json.data, 0600);
+	buf_free(&json);
+	struct map *map = map_load(scratch_dir, SLICE("contacts"), &diag);
 	if (!map)
 		fail_msg("%s", diag.text);
 	struct buf line = BUF_INIT;

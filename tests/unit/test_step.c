@@ -2,60 +2,38 @@
 /* What a map's parts do on their own: numbers, dates, templates, CSV; and each of them within a map. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <stddef.h>
 
 #include <cmocka.h>
 
 #include "csv.h"
 #include "decimal.h"
 #include "mapping.h"
+#include "scratch.h"
 
-static char dir[] = "/tmp/evt-test-step.XXXXXX";
-static char path[128];
 static struct event_parser parser = EVENT_PARSER_INIT;
 static struct mapping mapping;
 static struct diag diag;
 
-static void write_file(const char *name, const char *text)
-{
-	snprintf(path, sizeof path, "%s/maps/%s", dir, name);
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-}
-
 static int set_up(void **state)
 {
 	(void)state;
-	if (!mkdtemp(dir))
-		return -1;
-	snprintf(path, sizeof path, "%s/maps", dir);
-	mkdir(path, 0700);
-	return mapping_open(&mapping);
+	return scratch_make("maps") < 0 ? -1 : mapping_open(&mapping);
 }
 
 static int tear_down(void **state)
 {
-	static const char *const files[] = {"maps/m.json", "maps/c.csv", "maps/t.lookup.json", "maps", ""};
 	(void)state;
-	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-		snprintf(path, sizeof path, "%s/%s", dir, files[i]);
-		remove(path);
-	}
 	mapping_close(&mapping);
 	event_parser_free(&parser);
-	return 0;
+	return scratch_remove();
 }
 
 /* Applies the map to an event with this data. */
 static int apply(const char *json, const char *data)
 {
-	write_file("m.json", json);
-	struct map *map = map_load(dir, SLICE("m"), &diag);
+	scratch_put("maps/m.json", json, 0600);
+	struct map *map = map_load(scratch_dir, SLICE("m"), &diag);
 	if (!map)
 		fail_msg("%s", diag.text);
 	struct buf line = BUF_INIT;
@@ -89,8 +67,8 @@ static void fails(const char *json, const char *data, const char *message)
 /* The message without the folder in front. */
 static void refused(const char *json, const char *message)
 {
-	write_file("m.json", json);
-	struct map *map = map_load(dir, SLICE("m"), &diag);
+	scratch_put("maps/m.json", json, 0600);
+	struct map *map = map_load(scratch_dir, SLICE("m"), &diag);
 	if (map)
 		fail_msg("taken: %s", json);
 	assert_int_equal(diag.code, DIAG_CONFIG);
@@ -292,8 +270,10 @@ static void missing_is_what_the_map_says(void **state)
 static void tables_stand_beside_the_map(void **state)
 {
 	(void)state;
-	write_file("c.csv", "\xef\xbb\xbf"
-			    "code,name,eu\r\nDE,\"Germany, Federal \"\"Republic\"\"\",1\r\nCH,Schweiz,0\r\n");
+	scratch_put("maps/c.csv",
+		    "\xef\xbb\xbf"
+		    "code,name,eu\r\nDE,\"Germany, Federal \"\"Republic\"\"\",1\r\nCH,Schweiz,0\r\n",
+		    0600);
 	gives(V("\"lookup\":\"c.csv\""), "{\"v\":\"DE\"}", "\"Germany, Federal \\\"Republic\\\"\"");
 	gives(V("\"lookup\":\"c.csv\",\"column\":\"eu\",\"type\":\"boolean\",\"coerce\":true"), "{\"v\":\"CH\"}",
 	      "false");
@@ -303,13 +283,13 @@ static void tables_stand_beside_the_map(void **state)
 	refused(V("\"lookup\":\"none.csv\""), "none.csv: no such lookup file");
 	refused(V("\"lookup\":\"c.txt\""), "expected an object, or a file beside the map");
 	refused(V("\"lookup\":\"../c.csv\""), "expected an object, or a file beside the map");
-	write_file("c.csv", "code,name\nDE,a\nDE,b\n");
+	scratch_put("maps/c.csv", "code,name\nDE,a\nDE,b\n", 0600);
 	refused(V("\"lookup\":\"c.csv\""), "\"DE\" stands here twice");
-	write_file("c.csv", "code,name\n\nDE\n");
+	scratch_put("maps/c.csv", "code,name\n\nDE\n", 0600);
 	refused(V("\"lookup\":\"c.csv\""), "line 3 of the file: another number of fields");
-	write_file("c.csv", "code,name\nDE,\"x\n");
+	scratch_put("maps/c.csv", "code,name\nDE,\"x\n", 0600);
 	refused(V("\"lookup\":\"c.csv\""), "line 2 of the file: quotes that do not end");
-	write_file("t.lookup.json", "{\"a\": {\"deep\": 1.10}}");
+	scratch_put("maps/t.lookup.json", "{\"a\": {\"deep\": 1.10}}", 0600);
 	gives(V("\"lookup\":\"t.lookup.json\""), "{\"v\":\"a\"}", "{\"deep\": 1.10}");
 	refused(V("\"lookup\":\"none.lookup.json\""), "none.lookup.json: No such file");
 }
