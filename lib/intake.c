@@ -627,7 +627,7 @@ static bool take_question(struct intake *in, const struct source *s, const struc
 static bool take_challenge(struct intake *in, const struct source *s)
 {
 	const char *type;
-	struct slice key = s->verify.secrets.count ? s->verify.secrets.lines[0] : SLICE("");
+	struct slice key = s->verify.keys.count ? s->verify.keys.secrets.lines[0] : SLICE("");
 	buf_clear(&in->scratch);
 	switch (handshake_sent(&s->handshake, &in->json, key, &in->scratch, &type)) {
 	case HANDSHAKE_NOT:

@@ -9,9 +9,13 @@
 enum {
 	KEY_LEAST = 16
 }; /* bytes of a standard-webhooks key: the specification asks for 24, but shorter ones are in use */
-static const char whsec[] = "whsec_";
 
 /* ---- templates ---- */
+
+static const char *const names[MAC_PIECES] = {
+    [MAC_BODY] = "body", [MAC_TIMESTAMP] = "timestamp", [MAC_URL] = "url", [MAC_METHOD] = "method", [MAC_ID] = "id",
+    [MAC_FORM] = "form"};
+static const struct slice header_prefix = {"header:", 7};
 
 static void add_part(struct mac_template *t, struct conf_object *o, const char *key, enum mac_piece piece,
 		     struct slice text)
@@ -26,24 +30,49 @@ static void add_part(struct mac_template *t, struct conf_object *o, const char *
 		conf_fail(o, key, "out of memory");
 }
 
-static void add_placeholder(struct mac_template *t, struct conf_object *o, const char *key, struct slice name)
+/* What may stand between braces, or MAC_TEXT: it is none of it. A header's name is what remains of `name`. */
+static enum mac_piece piece_named(struct slice *name, unsigned allowed)
 {
-	static const char *const names[] = {[MAC_BODY] = "body",
-					    [MAC_TIMESTAMP] = "timestamp",
-					    [MAC_URL] = "url",
-					    [MAC_METHOD] = "method",
-					    [MAC_ID] = "id"};
-	for (int piece = MAC_BODY; piece <= MAC_ID; piece++) {
-		if (slice_is(name, names[piece])) {
-			add_part(t, o, key, (enum mac_piece)piece, SLICE_NONE);
-			return;
-		}
-	}
-	conf_fail(o, key, "unknown {%.*s}: expected {body}, {timestamp}, {url}, {method} or {id}", (int)name.len,
-		  name.ptr);
+	for (int piece = MAC_BODY; piece < MAC_HEADER; piece++)
+		if ((allowed & 1u << piece) && slice_is(*name, names[piece]))
+			return (enum mac_piece)piece;
+	if (!(allowed & 1u << MAC_HEADER) || name->len <= header_prefix.len ||
+	    memcmp(name->ptr, header_prefix.ptr, header_prefix.len) != 0)
+		return MAC_TEXT;
+	*name = (struct slice){name->ptr + header_prefix.len, name->len - header_prefix.len};
+	return MAC_HEADER;
 }
 
-void mac_template_load(struct mac_template *t, struct conf_object *o, const char *key, const char *text)
+static void refuse_name(struct conf_object *o, const char *key, struct slice name, unsigned allowed)
+{
+	struct buf expected = BUF_INIT;
+	for (int piece = MAC_BODY; piece < MAC_PIECES; piece++) {
+		if (!(allowed & 1u << piece))
+			continue;
+		bool last = allowed >> (piece + 1) == 0;
+		buf_printf(&expected, "%s{%s}",
+			   !expected.len ? ""
+			   : last        ? " or "
+					 : ", ",
+			   piece == MAC_HEADER ? "header:NAME" : names[piece]);
+	}
+	conf_fail(o, key, "unknown {%.*s}: expected %s", (int)name.len, name.ptr, buf_slice(&expected).ptr);
+	buf_free(&expected);
+}
+
+static void add_placeholder(struct mac_template *t, struct conf_object *o, const char *key, struct slice name,
+			    unsigned allowed)
+{
+	struct slice rest = name;
+	enum mac_piece piece = piece_named(&rest, allowed);
+	if (piece == MAC_TEXT)
+		refuse_name(o, key, name, allowed);
+	else
+		add_part(t, o, key, piece, piece == MAC_HEADER ? rest : SLICE_NONE);
+}
+
+void mac_template_load(struct mac_template *t, struct conf_object *o, const char *key, const char *text,
+		       unsigned allowed)
 {
 	while (*text && !o->conf->failed) {
 		const char *open = strchr(text, '{'), *close = open ? strchr(open, '}') : NULL;
@@ -56,7 +85,7 @@ void mac_template_load(struct mac_template *t, struct conf_object *o, const char
 			conf_fail(o, key, "a { without its }");
 			return;
 		}
-		add_placeholder(t, o, key, (struct slice){open + 1, (size_t)(close - open - 1)});
+		add_placeholder(t, o, key, (struct slice){open + 1, (size_t)(close - open - 1)}, allowed);
 		text = close + 1;
 	}
 }
@@ -90,18 +119,38 @@ enum mac_encoding mac_load_encoding(struct conf_object *o)
 
 /* ---- keys ---- */
 
-static int decode_key(struct mac_keys *k, struct slice line, struct slice *key)
+static bool take(struct slice *text, const char *prefix)
 {
-	size_t prefix = sizeof whsec - 1, start = k->decoded.len;
-	if (line.len >= prefix && memcmp(line.ptr, whsec, prefix) == 0)
-		line = (struct slice){line.ptr + prefix, line.len - prefix};
-	if (base64_add_decoded(&k->decoded, line) < 0)
-		return -1;
-	*key = (struct slice){k->decoded.data + start, k->decoded.len - start};
-	return key->len < KEY_LEAST ? -1 : 0;
+	size_t len = strlen(prefix);
+	if (text->len < len || memcmp(text->ptr, prefix, len) != 0)
+		return false;
+	*text = (struct slice){text->ptr + len, text->len - len};
+	return true;
 }
 
-void mac_keys_load(struct mac_keys *k, struct conf_object *o, bool decoded)
+static int decode_key(struct mac_keys *k, struct slice line, enum mac_key_form form, struct mac_key *key)
+{
+	size_t start = k->decoded.len;
+	key->is_public = form == MAC_KEYS_SHARED_OR_PUBLIC && take(&line, "whpk_");
+	if (!key->is_public)
+		take(&line, "whsec_"); /* often left out */
+	if (base64_add_decoded(&k->decoded, line) < 0)
+		return -1;
+	key->bytes = (struct slice){k->decoded.data + start, k->decoded.len - start};
+	bool fits = key->is_public ? key->bytes.len == DIGEST_ED25519_KEY : key->bytes.len >= KEY_LEAST;
+	return fits ? 0 : -1;
+}
+
+static void refuse_key(struct conf_object *o, size_t number, enum mac_key_form form)
+{
+	char or_public[48] = "";
+	if (form == MAC_KEYS_SHARED_OR_PUBLIC)
+		snprintf(or_public, sizeof or_public, ", or whpk_ and base64 of %d", DIGEST_ED25519_KEY);
+	conf_fail(o, "secret_file", "secret %zu is not whsec_ and base64 of at least %d bytes%s", number, KEY_LEAST,
+		  or_public);
+}
+
+void mac_keys_load(struct mac_keys *k, struct conf_object *o, enum mac_key_form form)
 {
 	conf_secrets(o, "secret_file", CONF_REQUIRED, &k->secrets);
 	if (o->conf->failed)
@@ -114,10 +163,9 @@ void mac_keys_load(struct mac_keys *k, struct conf_object *o, bool decoded)
 	}
 	k->count = k->secrets.count;
 	for (size_t i = 0; i < k->count; i++) {
-		k->list[i] = k->secrets.lines[i];
-		if (decoded && decode_key(k, k->secrets.lines[i], &k->list[i]) < 0)
-			conf_fail(o, "secret_file", "secret %zu is not whsec_ and base64 of at least %d bytes", i + 1,
-				  KEY_LEAST);
+		k->list[i].bytes = k->secrets.lines[i];
+		if (form != MAC_KEYS_PLAIN && decode_key(k, k->secrets.lines[i], form, &k->list[i]) < 0)
+			refuse_key(o, i + 1, form);
 	}
 }
 

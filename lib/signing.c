@@ -5,6 +5,12 @@
 
 #include "base64.h"
 
+/* What can stand in the signed text, and in front of the signature. */
+enum {
+	IN_PREFIX = 1u << MAC_TIMESTAMP | 1u << MAC_METHOD | 1u << MAC_ID,
+	IN_TEXT = IN_PREFIX | 1u << MAC_BODY | 1u << MAC_URL,
+};
+
 /* ---- loading ---- */
 
 static char *load_header(struct conf_object *o, const char *key, enum conf_need need, const char *otherwise)
@@ -27,15 +33,16 @@ static void load_standard(struct signing *s, struct conf_object *o)
 	s->every_key = true;
 	if (!s->header || !s->id_header || !s->time_header)
 		conf_fail(o, NULL, "out of memory");
-	mac_template_load(&s->text, o, "signed", "{id}.{timestamp}.{body}");
-	mac_template_load(&s->prefix, o, "prefix", "v1,");
+	mac_template_load(&s->text, o, "signed", "{id}.{timestamp}.{body}", IN_TEXT);
+	mac_template_load(&s->prefix, o, "prefix", "v1,", IN_PREFIX);
 }
 
-static void load_template(struct mac_template *t, struct conf_object *o, const char *key, const char *otherwise)
+static void load_template(struct mac_template *t, struct conf_object *o, const char *key, const char *otherwise,
+			  unsigned allowed)
 {
 	char *text = conf_string(o, key, CONF_OPTIONAL, otherwise);
 	if (text)
-		mac_template_load(t, o, key, text);
+		mac_template_load(t, o, key, text, allowed);
 	free(text);
 }
 
@@ -48,12 +55,10 @@ static void load_hmac(struct signing *s, struct conf_object *o)
 	s->time_unit_ms = conf_choice(o, "timestamp_unit", units, 0) ? 1 : 1000;
 	s->algorithm = mac_load_algorithm(o);
 	s->encoding = mac_load_encoding(o);
-	load_template(&s->text, o, "signed", "{body}");
-	load_template(&s->prefix, o, "prefix", "");
+	load_template(&s->text, o, "signed", "{body}", IN_TEXT);
+	load_template(&s->prefix, o, "prefix", "", IN_PREFIX);
 	if (!mac_template_holds(&s->text, MAC_BODY))
 		conf_fail(o, "signed", "expected {body} in it: a signature that leaves the body out proves nothing");
-	if (mac_template_holds(&s->prefix, MAC_BODY) || mac_template_holds(&s->prefix, MAC_URL))
-		conf_fail(o, "prefix", "of what varies only {timestamp}, {id} and {method} can stand in it");
 	if (mac_template_holds(&s->text, MAC_TIMESTAMP) && !s->time_header &&
 	    !mac_template_holds(&s->prefix, MAC_TIMESTAMP))
 		conf_fail(o, "signed",
@@ -75,7 +80,7 @@ void signing_load(struct signing *s, struct conf_object *dest)
 		load_standard(s, &o);
 	else
 		load_hmac(s, &o);
-	mac_keys_load(&s->keys, &o, scheme == 0);
+	mac_keys_load(&s->keys, &o, scheme == 0 ? MAC_KEYS_SHARED : MAC_KEYS_PLAIN);
 	conf_end(&o);
 }
 
@@ -146,7 +151,7 @@ int signing_add(const struct signing *s, const struct signing_request *r, int64_
 			buf_add_char(lines, ' ');
 		for (size_t i = 0; i < s->prefix.count; i++)
 			buf_add_slice(lines, prefix[i]);
-		if (add_signature(s, s->keys.list[k], parts, lines) < 0)
+		if (add_signature(s, s->keys.list[k].bytes, parts, lines) < 0)
 			return -1;
 	}
 	buf_add_char(lines, '\0');

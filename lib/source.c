@@ -202,7 +202,7 @@ static void load(struct source *s, struct conf_object *o)
 	load_form(s, o);
 	load_reply(&s->reply, o);
 	handshake_load(&s->handshake, o);
-	if (s->handshake.kind == HANDSHAKE_ZOOM && s->verify.secrets.count == 0)
+	if (s->handshake.kind == HANDSHAKE_ZOOM && s->verify.keys.count == 0)
 		conf_fail(o, "handshake", "Zoom's answer is made with the secret of \"verify\", which has none");
 	s->body_limit = (size_t)conf_integer(o, "body_limit", BODY_LEAST, BODY_MOST, SOURCE_BODY_LIMIT);
 }

@@ -12,16 +12,17 @@
 #include "http.h"
 #include "jtext.h"
 
+/* What can stand in the signed text. */
 enum {
-	KEY_LEAST = 16
-}; /* bytes of a standard-webhooks key: the specification asks for 24, but shorter ones are in use */
-static const char whsec[] = "whsec_", whpk[] = "whpk_";
+	IN_TEXT =
+	    1u << MAC_BODY | 1u << MAC_TIMESTAMP | 1u << MAC_URL | 1u << MAC_METHOD | 1u << MAC_FORM | 1u << MAC_HEADER
+};
 
 /* What each sender documents. `signed` and the rest are NULL for "hmac", whose file says them. */
 struct preset {
 	const char *scheme, *header, *prefix;
 	char separator;
-	enum verify_encoding encoding;
+	enum mac_encoding encoding;
 	const char *signed_text, *timestamp_header, *timestamp_prefix;
 	int64_t timestamp_unit_ms;
 	bool decodes_key;
@@ -30,18 +31,18 @@ struct preset {
 };
 
 static const struct preset presets[] = {
-    {"standard-webhooks", "webhook-signature", "v1,", ' ', VERIFY_BASE64, "{header:webhook-id}.{timestamp}.{body}",
+    {"standard-webhooks", "webhook-signature", "v1,", ' ', MAC_BASE64, "{header:webhook-id}.{timestamp}.{body}",
      "webhook-timestamp", NULL, 1000, true, DIGEST_SHA256, "v1a,"},
-    {"github", "X-Hub-Signature-256", "sha256=", '\0', VERIFY_HEX, "{body}", NULL, NULL, 0, false, DIGEST_SHA256, NULL},
-    {"stripe", "Stripe-Signature", "v1=", ',', VERIFY_HEX, "{timestamp}.{body}", NULL, "t=", 1000, false, DIGEST_SHA256,
+    {"github", "X-Hub-Signature-256", "sha256=", '\0', MAC_HEX, "{body}", NULL, NULL, 0, false, DIGEST_SHA256, NULL},
+    {"stripe", "Stripe-Signature", "v1=", ',', MAC_HEX, "{timestamp}.{body}", NULL, "t=", 1000, false, DIGEST_SHA256,
      NULL},
-    {"shopify", "X-Shopify-Hmac-SHA256", "", '\0', VERIFY_BASE64, "{body}", NULL, NULL, 0, false, DIGEST_SHA256, NULL},
-    {"hubspot-v3", "X-HubSpot-Signature-v3", "", '\0', VERIFY_BASE64, "{method}{url}{body}{timestamp}",
+    {"shopify", "X-Shopify-Hmac-SHA256", "", '\0', MAC_BASE64, "{body}", NULL, NULL, 0, false, DIGEST_SHA256, NULL},
+    {"hubspot-v3", "X-HubSpot-Signature-v3", "", '\0', MAC_BASE64, "{method}{url}{body}{timestamp}",
      "X-HubSpot-Request-Timestamp", NULL, 1, false, DIGEST_SHA256, NULL},
-    {"slack", "X-Slack-Signature", "v0=", '\0', VERIFY_HEX, "v0:{timestamp}:{body}", "X-Slack-Request-Timestamp", NULL,
+    {"slack", "X-Slack-Signature", "v0=", '\0', MAC_HEX, "v0:{timestamp}:{body}", "X-Slack-Request-Timestamp", NULL,
      1000, false, DIGEST_SHA256, NULL},
-    {"twilio", "X-Twilio-Signature", "", '\0', VERIFY_BASE64, "{url}{form}", NULL, NULL, 0, false, DIGEST_SHA1, NULL},
-    {"mailgun", "/signature/signature", "", '\0', VERIFY_HEX, "{timestamp}{header:/signature/token}",
+    {"twilio", "X-Twilio-Signature", "", '\0', MAC_BASE64, "{url}{form}", NULL, NULL, 0, false, DIGEST_SHA1, NULL},
+    {"mailgun", "/signature/signature", "", '\0', MAC_HEX, "{timestamp}{header:/signature/token}",
      "/signature/timestamp", NULL, 1000, false, DIGEST_SHA256, NULL},
 };
 enum { PRESETS = sizeof presets / sizeof presets[0] };
@@ -73,59 +74,9 @@ static char *copy(struct conf_object *o, const char *text, size_t len)
 	return new;
 }
 
-static void add_part(struct verify *v, struct conf_object *o, enum verify_piece piece, const char *text, size_t len)
+static bool signs(const struct verify *v, enum mac_piece piece)
 {
-	if (v->part_count == VERIFY_PARTS)
-		conf_fail(o, "signed", "more than %d pieces", VERIFY_PARTS);
-	else
-		v->parts[v->part_count++] = (struct verify_part){piece, text ? copy(o, text, len) : NULL};
-}
-
-static void add_placeholder(struct verify *v, struct conf_object *o, struct slice name)
-{
-	static const struct slice header = {"header:", 7};
-	if (slice_is(name, "body"))
-		add_part(v, o, VERIFY_BODY, NULL, 0);
-	else if (slice_is(name, "timestamp"))
-		add_part(v, o, VERIFY_TIMESTAMP, NULL, 0);
-	else if (slice_is(name, "url"))
-		add_part(v, o, VERIFY_URL, NULL, 0);
-	else if (slice_is(name, "method"))
-		add_part(v, o, VERIFY_METHOD, NULL, 0);
-	else if (slice_is(name, "form"))
-		add_part(v, o, VERIFY_FORM, NULL, 0);
-	else if (name.len > header.len && strncmp(name.ptr, header.ptr, header.len) == 0)
-		add_part(v, o, VERIFY_HEADER, name.ptr + header.len, name.len - header.len);
-	else
-		conf_fail(o, "signed",
-			  "unknown {%.*s}: expected {body}, {timestamp}, {url}, {method}, {form} or {header:NAME}",
-			  (int)name.len, name.ptr);
-}
-
-static void load_template(struct verify *v, struct conf_object *o, const char *text)
-{
-	while (*text && !o->conf->failed) {
-		const char *open = strchr(text, '{'), *close = open ? strchr(open, '}') : NULL;
-		size_t plain = open ? (size_t)(open - text) : strlen(text);
-		if (plain)
-			add_part(v, o, VERIFY_TEXT, text, plain);
-		if (!open)
-			return;
-		if (!close) {
-			conf_fail(o, "signed", "a { without its }");
-			return;
-		}
-		add_placeholder(v, o, (struct slice){open + 1, (size_t)(close - open - 1)});
-		text = close + 1;
-	}
-}
-
-static bool signs(const struct verify *v, enum verify_piece piece)
-{
-	for (size_t i = 0; i < v->part_count; i++)
-		if (v->parts[i].piece == piece)
-			return true;
-	return false;
+	return mac_template_holds(&v->text, piece);
 }
 
 static void load_preset(struct verify *v, struct conf_object *o, const struct preset *p)
@@ -142,78 +93,43 @@ static void load_preset(struct verify *v, struct conf_object *o, const struct pr
 		v->timestamp_header = copy(o, p->timestamp_header, strlen(p->timestamp_header));
 	if (p->timestamp_prefix)
 		v->timestamp_prefix = copy(o, p->timestamp_prefix, strlen(p->timestamp_prefix));
-	load_template(v, o, p->signed_text);
+	mac_template_load(&v->text, o, "signed", p->signed_text, IN_TEXT);
 }
 
 static void load_hmac(struct verify *v, struct conf_object *o)
 {
-	static const char *const algorithms[] = {"sha1", "sha256", "sha512", NULL};
-	static const char *const encodings[] = {"hex", "base64", NULL};
 	static const char *const units[] = {"s", "ms", NULL};
 	v->header = conf_string(o, "header", CONF_REQUIRED, NULL);
 	v->prefix = conf_string(o, "prefix", CONF_OPTIONAL, "");
-	v->algorithm = (enum digest_algorithm)conf_choice(o, "algorithm", algorithms, DIGEST_SHA256);
-	v->encoding = (enum verify_encoding)conf_choice(o, "encoding", encodings, VERIFY_HEX);
+	v->algorithm = mac_load_algorithm(o);
+	v->encoding = mac_load_encoding(o);
 	v->timestamp_header = conf_string(o, "timestamp_header", CONF_OPTIONAL, NULL);
 	if (v->timestamp_header)
 		v->timestamp_unit_ms = conf_choice(o, "timestamp_unit", units, 0) ? 1 : 1000;
 	char *template = conf_string(o, "signed", CONF_OPTIONAL, "{body}");
 	if (template)
-		load_template(v, o, template);
+		mac_template_load(&v->text, o, "signed", template, IN_TEXT);
 	free(template);
-	if (!signs(v, VERIFY_BODY) && !signs(v, VERIFY_FORM) && v->header && v->header[0] != '/')
+	if (!signs(v, MAC_BODY) && !signs(v, MAC_FORM) && v->header && v->header[0] != '/')
 		conf_fail(o, "signed", "expected {body} in it: a signature that leaves the body out proves nothing");
-	if (signs(v, VERIFY_FORM) && !signs(v, VERIFY_URL))
+	if (signs(v, MAC_FORM) && !signs(v, MAC_URL))
 		conf_fail(o, "signed", "{form} needs {url}, which covers bodies that are no form");
-	if (signs(v, VERIFY_TIMESTAMP) && !v->timestamp_header)
+	if (signs(v, MAC_TIMESTAMP) && !v->timestamp_header)
 		conf_fail(o, "signed", "it holds {timestamp}, but there is no \"timestamp_header\"");
-	if (v->timestamp_header && !signs(v, VERIFY_TIMESTAMP))
+	if (v->timestamp_header && !signs(v, MAC_TIMESTAMP))
 		conf_fail(o, "timestamp_header",
 			  "expected {timestamp} in \"signed\": one that is not signed proves nothing");
 }
 
 static void load_url(struct verify *v, struct conf_object *o, const char *public_url)
 {
-	if (!signs(v, VERIFY_URL))
+	if (!signs(v, MAC_URL))
 		return;
 	if (public_url)
 		v->url = copy(o, public_url, strlen(public_url));
 	else
 		conf_fail(o, NULL,
 			  "this scheme signs the address: \"public_url\" of the source must say what senders sign");
-}
-
-/* Standard Webhooks: "whsec_" and base64 for a shared key, "whpk_" and base64 for a public one. */
-static int decode_key(struct verify *v, struct slice line, struct verify_key *key)
-{
-	size_t start = v->key_storage.len;
-	key->is_public = starts_with(line, whpk);
-	if (key->is_public || starts_with(line, whsec))
-		line = without_prefix(line, key->is_public ? whpk : whsec);
-	if (base64_add_decoded(&v->key_storage, line) < 0)
-		return -1;
-	key->bytes = (struct slice){v->key_storage.data + start, v->key_storage.len - start};
-	return key->is_public ? -(key->bytes.len != DIGEST_ED25519_KEY) : -(key->bytes.len < KEY_LEAST);
-}
-
-static void load_keys(struct verify *v, struct conf_object *o, bool decoded)
-{
-	conf_secrets(o, "secret_file", CONF_REQUIRED, &v->secrets);
-	if (o->conf->failed)
-		return;
-	v->keys = calloc(v->secrets.count, sizeof *v->keys);
-	/* Room for all of them at once, so that no key moves, or leaves a copy, when the next one is decoded. */
-	if (!v->keys || !buf_reserve(&v->key_storage, v->secrets.storage_len)) {
-		conf_fail(o, NULL, "out of memory");
-		return;
-	}
-	for (size_t i = 0; i < v->secrets.count; i++) {
-		v->keys[i].bytes = v->secrets.lines[i];
-		if (decoded && decode_key(v, v->secrets.lines[i], &v->keys[i]) < 0)
-			conf_fail(o, "secret_file",
-				  "secret %zu is not whsec_ and base64 of at least %d bytes, or whpk_ and base64 of %d",
-				  i + 1, KEY_LEAST, DIGEST_ED25519_KEY);
-	}
 }
 
 static void load_user(struct verify *v, struct conf_object *o)
@@ -234,7 +150,8 @@ static void load_scheme(struct verify *v, struct conf_object *o, int scheme, con
 		load_hmac(v, o);
 	else if (scheme == SCHEME_BASIC)
 		load_user(v, o);
-	load_keys(v, o, scheme < PRESETS && presets[scheme].decodes_key);
+	mac_keys_load(&v->keys, o,
+		      scheme < PRESETS && presets[scheme].decodes_key ? MAC_KEYS_SHARED_OR_PUBLIC : MAC_KEYS_PLAIN);
 	load_url(v, o, public_url);
 	if (v->timestamp_unit_ms)
 		v->tolerance_ms = conf_span(o, "tolerance", CLOCK_SECOND, CLOCK_DAY, 5 * CLOCK_MINUTE);
@@ -255,13 +172,8 @@ void verify_load(struct verify *v, struct conf_object *source, const char *publi
 
 void verify_free(struct verify *v)
 {
-	if (v->key_storage.data)
-		OPENSSL_cleanse(v->key_storage.data, v->key_storage.cap);
-	buf_free(&v->key_storage);
-	secrets_free(&v->secrets);
-	for (size_t i = 0; i < v->part_count; i++)
-		free(v->parts[i].text);
-	free(v->keys);
+	mac_keys_free(&v->keys);
+	mac_template_free(&v->text);
 	free(v->user);
 	free(v->header);
 	free(v->prefix);
@@ -378,9 +290,9 @@ static int find_timestamp(const struct verify *v, const struct request *r, struc
 }
 
 /* Exactly `size` bytes. */
-static int decode(enum verify_encoding encoding, struct slice text, unsigned char out[DIGEST_MOST], size_t size)
+static int decode(enum mac_encoding encoding, struct slice text, unsigned char out[DIGEST_MOST], size_t size)
 {
-	if (encoding == VERIFY_HEX)
+	if (encoding == MAC_HEX)
 		return digest_unhex(text, out, size);
 	if (text.len != (size + 2) / 3 * 4)
 		return -1;
@@ -418,7 +330,7 @@ static int find_signatures(const struct verify *v, const char *prefix, size_t si
 
 /* What is signed, put together. Texts that had to be made stand in `url` and `form`. */
 struct content {
-	struct slice parts[VERIFY_PARTS];
+	struct slice parts[MAC_PARTS];
 	struct buf url, form;
 };
 
@@ -461,28 +373,30 @@ static int fill_part(const struct verify *v, const struct request *r, struct sli
 		     size_t at, struct diag *d)
 {
 	struct slice *part = &c->parts[at];
-	switch (v->parts[at].piece) {
-	case VERIFY_TEXT:
-		*part = slice_of(v->parts[at].text);
+	switch (v->text.parts[at].piece) {
+	case MAC_TEXT:
+		*part = slice_of(v->text.parts[at].text);
 		break;
-	case VERIFY_BODY:
+	case MAC_BODY:
 		*part = r->body;
 		break;
-	case VERIFY_TIMESTAMP:
+	case MAC_TIMESTAMP:
 		*part = timestamp;
 		break;
-	case VERIFY_URL:
+	case MAC_URL:
 		*part = signed_url(v, r, c);
 		break;
-	case VERIFY_METHOD:
+	case MAC_METHOD:
 		*part = r->method;
 		break;
-	case VERIFY_HEADER:
-		return one_header(r, v->parts[at].text, part, d);
-	case VERIFY_FORM:
+	case MAC_HEADER:
+		return one_header(r, v->text.parts[at].text, part, d);
+	case MAC_FORM:
 		if (sign_form(r, c, d) < 0)
 			return -1;
 		*part = buf_slice(&c->form);
+		break;
+	case MAC_ID: /* of ours alone; IN_TEXT leaves it out */
 		break;
 	}
 	return 0;
@@ -493,18 +407,18 @@ static int count_matches(const struct verify *v, const struct content *c, const 
 			 const struct signatures *signatures)
 {
 	int matches = 0;
-	for (size_t k = 0; k < v->secrets.count; k++) {
-		const struct verify_key *key = &v->keys[k];
+	for (size_t k = 0; k < v->keys.count; k++) {
+		const struct mac_key *key = &v->keys.list[k];
 		unsigned char expected[DIGEST_MOST];
 		for (size_t i = 0; key->is_public && i < signatures->count; i++) {
-			int good = digest_ed25519(key->bytes, signatures->list[i], c->parts, v->part_count);
+			int good = digest_ed25519(key->bytes, signatures->list[i], c->parts, v->text.count);
 			if (good < 0)
 				return -1;
 			matches += good;
 		}
 		if (key->is_public || hashes->count == 0)
 			continue;
-		if (digest_hmac(v->algorithm, key->bytes, c->parts, v->part_count, expected) < 0)
+		if (digest_hmac(v->algorithm, key->bytes, c->parts, v->text.count, expected) < 0)
 			return -1;
 		for (size_t i = 0; i < hashes->count; i++)
 			matches += digest_equal(expected, hashes->list[i], digest_size(v->algorithm));
@@ -514,8 +428,8 @@ static int count_matches(const struct verify *v, const struct content *c, const 
 
 static bool has_public_key(const struct verify *v)
 {
-	for (size_t k = 0; k < v->secrets.count; k++)
-		if (v->keys[k].is_public)
+	for (size_t k = 0; k < v->keys.count; k++)
+		if (v->keys.list[k].is_public)
 			return true;
 	return false;
 }
@@ -545,7 +459,7 @@ static enum verify_result check_hmac(const struct verify *v, const struct reques
 	int result = one_header(r, v->header, &list, d);
 	if (result == 0)
 		result = find_timestamp(v, r, list, now, &timestamp, d);
-	for (size_t i = 0; i < v->part_count && result == 0; i++)
+	for (size_t i = 0; i < v->text.count && result == 0; i++)
 		result = fill_part(v, r, timestamp, &c, i, d);
 	if (result == 0 && !(buf_ok(&c.url) && buf_ok(&c.form))) {
 		diag_fail(d, DIAG_IO, "out of memory");
@@ -577,8 +491,8 @@ static int matches_secret(const struct verify *v, struct slice given, struct dia
 {
 	unsigned char met[DIGEST_MOST], expected[DIGEST_MOST];
 	int matches = 0, wrong = digest_hash(DIGEST_SHA256, given, met);
-	for (size_t k = 0; k < v->secrets.count; k++) {
-		wrong |= digest_hash(DIGEST_SHA256, v->keys[k].bytes, expected);
+	for (size_t k = 0; k < v->keys.count; k++) {
+		wrong |= digest_hash(DIGEST_SHA256, v->keys.list[k].bytes, expected);
 		matches += digest_equal(met, expected, digest_size(DIGEST_SHA256));
 	}
 	if (wrong) {

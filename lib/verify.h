@@ -7,48 +7,30 @@
 #ifndef EVT_VERIFY_H
 #define EVT_VERIFY_H
 
-#include "buf.h"
-#include "conf.h"
-#include "digest.h"
+#include "mac.h"
 #include "request.h"
 
-enum { VERIFY_PARTS = 16, VERIFY_SIGNATURES = 16 }; /* parts of a template; signatures tried in one request */
+enum { VERIFY_SIGNATURES = 16 }; /* tried in one request */
 
 enum verify_kind { VERIFY_NONE, VERIFY_BASIC, VERIFY_BEARER, VERIFY_HMAC };
-enum verify_encoding { VERIFY_HEX, VERIFY_BASE64 };
-enum verify_piece { VERIFY_TEXT, VERIFY_BODY, VERIFY_TIMESTAMP, VERIFY_URL, VERIFY_METHOD, VERIFY_HEADER, VERIFY_FORM };
-
-/* A piece of what is signed. */
-struct verify_part {
-	enum verify_piece piece;
-	char *text; /* VERIFY_TEXT: itself; VERIFY_HEADER: the header's name */
-};
-
-struct verify_key {
-	struct slice bytes; /* what the hash takes, decoded where the scheme says so */
-	bool is_public;     /* of Ed25519 */
-};
 
 struct verify {
 	enum verify_kind kind;
-	char *user;              /* VERIFY_BASIC */
-	struct secrets secrets;  /* as in the file */
-	struct verify_key *keys; /* secrets.count of them */
-	struct buf key_storage;
+	char *user; /* VERIFY_BASIC */
+	struct mac_keys keys;
 	/* VERIFY_HMAC */
 	char *header;
 	char *prefix;        /* in front of the signature; "" for none */
 	char *prefix_public; /* in front of one of Ed25519; NULL: the scheme has none */
 	char separator;      /* the header is a list of signatures, parted by this; '\0': it is one */
 	enum digest_algorithm algorithm;
-	enum verify_encoding encoding;
-	struct verify_part parts[VERIFY_PARTS];
-	size_t part_count;
+	enum mac_encoding encoding;
+	struct mac_template text;
 	char *timestamp_header; /* NULL: no timestamp, or one inside the signature header */
 	char *timestamp_prefix; /* of the timestamp inside the signature header's list; else NULL */
 	int64_t timestamp_unit_ms;
 	int64_t tolerance_ms; /* how far a timestamp may be off, either way; 0: there is no timestamp */
-	char *url;            /* what VERIFY_URL stands for: the address senders sign, from configuration alone */
+	char *url;            /* what MAC_URL stands for: the address senders sign, from configuration alone */
 };
 
 /* Reads the object "verify" of a source. `public_url` may be NULL unless the scheme signs an address. Errors go to the conf. */
