@@ -242,6 +242,8 @@ struct journal_outcome attempt_outcome(const struct attempt *a)
 					.fault = a->outcome.fault,
 					.started_at = answer->started_at,
 					.ended_at = answer->ended_at,
+					.sent_bytes = answer->sent_bytes,
+					.received_bytes = answer->received_bytes,
 					.next_at = a->next_at,
 					.http_status = answer->facts.http_status,
 					.code = delivered ? NULL : a->outcome.code,

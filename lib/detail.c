@@ -148,6 +148,17 @@ static void text_event(struct walk *w, const struct journal_row *row)
 	text_payload(w, row);
 }
 
+static void text_bytes(struct walk *w, const struct journal_attempt *attempt)
+{
+	if (attempt->sent_bytes < 0 || attempt->received_bytes < 0)
+		return;
+	buf_add_text(&w->b, ", ");
+	show_add_bytes(&w->b, attempt->sent_bytes);
+	buf_add_text(&w->b, " out, ");
+	show_add_bytes(&w->b, attempt->received_bytes);
+	buf_add_text(&w->b, " in");
+}
+
 static bool text_attempt(const struct journal_attempt *attempt, void *context)
 {
 	struct walk *w = context;
@@ -159,6 +170,7 @@ static bool text_attempt(const struct journal_attempt *attempt, void *context)
 		buf_add_text(&w->b, ", ");
 		show_add_span(&w->b, attempt->ended_at - attempt->started_at);
 	}
+	text_bytes(w, attempt);
 	buf_add_text(&w->b, ": ");
 	show_add_line(&w->b, attempt->code.ptr ? attempt->code : SLICE("delivered"));
 	if (attempt->error.ptr) {
@@ -282,6 +294,16 @@ static void json_event(struct walk *w, const struct journal_row *row)
 	buf_add_text(b, ",\"deliveries\":[");
 }
 
+/* null where it is not known. */
+static void add_bytes_member(struct buf *b, const char *name, int64_t bytes)
+{
+	buf_printf(b, ",\"%s\":", name);
+	if (bytes < 0)
+		buf_add_text(b, "null");
+	else
+		buf_add_int(b, bytes);
+}
+
 static bool json_attempt(const struct journal_attempt *attempt, void *context)
 {
 	struct buf *b = &((struct walk *)context)->b;
@@ -292,6 +314,8 @@ static bool json_attempt(const struct journal_attempt *attempt, void *context)
 		buf_printf(b, ",\"duration_ms\":%" PRId64, attempt->ended_at - attempt->started_at);
 	else
 		buf_add_text(b, ",\"duration_ms\":null");
+	add_bytes_member(b, "sent_bytes", attempt->sent_bytes);
+	add_bytes_member(b, "received_bytes", attempt->received_bytes);
 	if (attempt->http_status)
 		buf_printf(b, ",\"http_status\":%d", attempt->http_status);
 	else

@@ -194,6 +194,7 @@ struct journal_outcome {
 	enum journal_verdict verdict;
 	bool fault; /* counts toward the breaker */
 	int64_t started_at, ended_at;
+	int64_t sent_bytes, received_bytes; /* of the bodies; -1: not known */
 	int64_t next_at;     /* JOURNAL_AGAIN: when to try again; 0: attempts are used up, the delivery has failed */
 	int http_status;     /* 0: there was no answer */
 	const char *code;    /* "http-422", "timeout-response" …; NULL when delivered */
@@ -312,7 +313,8 @@ int journal_about(struct journal *j, int64_t event, bool (*each)(const struct jo
 		  void *context, struct diag *d);
 
 struct journal_attempt {
-	int64_t n, started_at, ended_at; /* ended_at 0: no outcome was recorded */
+	int64_t n, started_at, ended_at;    /* ended_at 0: no outcome was recorded */
+	int64_t sent_bytes, received_bytes; /* of the bodies; -1: not known */
 	int http_status;
 	struct slice code, error;  /* code SLICE_NONE: delivered */
 	struct slice head, answer; /* SLICE_NONE when none was kept, or expired */

@@ -210,31 +210,59 @@ static void judge_destination(struct journal_destination *to, const struct journ
 
 /* ---- outcome ---- */
 
-void journal_note_attempt(struct journal *j, const struct journal_delivery *row, int64_t n, int64_t started_at,
-			  int64_t ended_at, int http_status, const char *code, struct slice error)
+static void set_bytes(struct db_query *q, const char *name, int64_t bytes)
 {
-	struct db_query *q =
-	    db_query(&j->db, "INSERT OR REPLACE INTO attempt VALUES (:event, :destination, :n, :started_at, "
-			     "nullif(:ended_at, 0), nullif(:http_status, 0), :code, :error)");
+	if (bytes < 0)
+		db_set_null(q, name);
+	else
+		db_set_int(q, name, bytes);
+}
+
+void journal_note_attempt(struct journal *j, const struct journal_delivery *row, const struct journal_attempt *attempt)
+{
+	struct db_query *q = db_query(
+	    &j->db, "INSERT OR REPLACE INTO attempt (event, destination, n, started_at, ended_at, "
+		    "http_status, code, error, sent_bytes, received_bytes) VALUES (:event, :destination, :n, "
+		    ":started_at, nullif(:ended_at, 0), nullif(:http_status, 0), :code, :error, :sent, :received)");
 	db_set_int(q, ":event", row->event);
 	db_set_int(q, ":destination", row->destination);
-	db_set_int(q, ":n", n);
-	db_set_int(q, ":started_at", started_at);
-	db_set_int(q, ":ended_at", ended_at);
-	db_set_int(q, ":http_status", http_status);
-	db_set_text(q, ":code", slice_of(code));
-	db_set_text(q, ":error", error);
+	db_set_int(q, ":n", attempt->n);
+	db_set_int(q, ":started_at", attempt->started_at);
+	db_set_int(q, ":ended_at", attempt->ended_at);
+	db_set_int(q, ":http_status", attempt->http_status);
+	db_set_text(q, ":code", attempt->code);
+	db_set_text(q, ":error", attempt->error);
+	set_bytes(q, ":sent", attempt->sent_bytes);
+	set_bytes(q, ":received", attempt->received_bytes);
 	db_run(q);
 }
 
 void journal_note_unknown(struct journal *j, struct journal_destination *to, const struct journal_delivery *row)
 {
-	journal_note_attempt(j, row, row->attempts, row->started_at, 0, 0, "unknown",
-			     SLICE("outcome unknown: sent, but no answer was recorded"));
+	const struct journal_attempt unknown = {.n = row->attempts,
+						.started_at = row->started_at,
+						.sent_bytes = -1,
+						.received_bytes = -1,
+						.code = SLICE("unknown"),
+						.error = SLICE("outcome unknown: sent, but no answer was recorded")};
+	journal_note_attempt(j, row, &unknown);
 	to->in_flight--;
 	to->changed = true;
 	if (to->probe == row->event)
 		to->probe = 0;
+}
+
+static void note_outcome(struct journal *j, const struct journal_delivery *row, const struct journal_outcome *outcome)
+{
+	const struct journal_attempt attempt = {.n = outcome->attempt,
+						.started_at = outcome->started_at,
+						.ended_at = outcome->ended_at,
+						.sent_bytes = outcome->sent_bytes,
+						.received_bytes = outcome->received_bytes,
+						.http_status = outcome->http_status,
+						.code = slice_of(outcome->code),
+						.error = outcome->error};
+	journal_note_attempt(j, row, &attempt);
 }
 
 static void keep_exchange(struct journal *j, const struct journal_delivery *row, const struct journal_outcome *outcome)
@@ -315,8 +343,7 @@ static void outcome_one(struct journal *j, struct journal_outcome *outcome, int6
 	if (!find_ref(j, &outcome->ref, &row, &to))
 		return; /* pruned since: nothing is left to say it of */
 	outcome->late = row.claim != outcome->ref.claim || row.attempts != outcome->attempt || !row.started_at;
-	journal_note_attempt(j, &row, outcome->attempt, outcome->started_at, outcome->ended_at, outcome->http_status,
-			     outcome->code, outcome->error);
+	note_outcome(j, &row, outcome);
 	keep_exchange(j, &row, outcome);
 	keep_record(j, &row, outcome->record);
 	if (outcome->verdict != JOURNAL_OK)

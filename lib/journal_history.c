@@ -192,7 +192,8 @@ int journal_about(struct journal *j, int64_t event, bool (*each)(const struct jo
 int journal_attempts(struct journal *j, struct journal_key key,
 		     bool (*each)(const struct journal_attempt *attempt, void *context), void *context, struct diag *d)
 {
-	struct db_query *q = db_query(&j->db, "SELECT n, started_at, ended_at, http_status, code, error, head, body "
+	struct db_query *q = db_query(&j->db, "SELECT n, started_at, ended_at, http_status, code, error, head, body, "
+					      "ifnull(sent_bytes, -1), ifnull(received_bytes, -1) "
 					      "FROM attempt LEFT JOIN answer USING (event, destination, n) "
 					      "WHERE event = :event AND destination = :destination ORDER BY n");
 	db_set_int(q, ":event", key.event);
@@ -205,7 +206,9 @@ int journal_attempts(struct journal *j, struct journal_key key,
 						  .code = db_text(q, 4),
 						  .error = db_text(q, 5),
 						  .head = db_text(q, 6),
-						  .answer = db_blob(q, 7)};
+						  .answer = db_blob(q, 7),
+						  .sent_bytes = db_int(q, 8),
+						  .received_bytes = db_int(q, 9)};
 		more = each(&attempt, context);
 	}
 	return finish(j, q, true, d);

@@ -117,9 +117,8 @@ void journal_put_back(struct journal *j, const struct journal_delivery *row, int
 /* After one of a subject has ended: the next that was held for it may be claimed. */
 void journal_wake_next(struct journal *j, int64_t destination, int64_t subject_key);
 
-/* Notes an attempt's result. A late one takes the place of "unknown". */
-void journal_note_attempt(struct journal *j, const struct journal_delivery *row, int64_t n, int64_t started_at,
-			  int64_t ended_at, int http_status, const char *code, struct slice error);
+/* Notes an attempt's result (without head and answer). A late one takes the place of "unknown". */
+void journal_note_attempt(struct journal *j, const struct journal_delivery *row, const struct journal_attempt *attempt);
 
 /* A start whose lease has ended becomes an attempt of its own, "outcome unknown", and its place is free again. */
 void journal_note_unknown(struct journal *j, struct journal_destination *to, const struct journal_delivery *row);

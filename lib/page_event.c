@@ -132,6 +132,13 @@ static bool take_attempt(const struct journal_attempt *attempt, void *context)
 	if (attempt->ended_at) {
 		buf_add_text(p->b, " <span class=\"soft\">after ");
 		show_add_span(p->b, attempt->ended_at - attempt->started_at);
+		if (attempt->sent_bytes >= 0 && attempt->received_bytes >= 0) {
+			buf_add_text(p->b, ", ");
+			show_add_bytes(p->b, attempt->sent_bytes);
+			buf_add_text(p->b, " out, ");
+			show_add_bytes(p->b, attempt->received_bytes);
+			buf_add_text(p->b, " in");
+		}
 		buf_add_text(p->b, "</span>");
 	}
 	if (attempt->error.ptr) {

@@ -98,8 +98,12 @@ static int add_row(struct recorder *r, const struct event *e, const struct said 
 	} else if (said->verdict == JOURNAL_AGAIN) {
 		a->next_at = now; /* nothing tells the schedule; it is claimed once the file is mended */
 	}
-	a->answer = (struct sender_answer){
-	    .started_at = said->started_at, .ended_at = now, .head = SLICE(""), .body = SLICE("")};
+	a->answer = (struct sender_answer){.started_at = said->started_at,
+					   .ended_at = now,
+					   .sent_bytes = -1,
+					   .received_bytes = -1,
+					   .head = SLICE(""),
+					   .body = SLICE("")};
 	r->rows[r->count] = a;
 	r->outcomes[r->count] = attempt_outcome(a);
 	if (!a->event.data.ptr) /* a program need not send it back */

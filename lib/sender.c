@@ -250,11 +250,13 @@ int sender_wait(struct sender *s, struct curl_waitfd *extra, unsigned count, int
 static void describe(struct slot *slot, CURLcode code, struct sender_answer *a)
 {
 	long status = 0, request_bytes = 0, os_error = 0;
-	curl_off_t took_us = 0;
+	curl_off_t took_us = 0, sent_bytes = 0, received_bytes = 0;
 	curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(slot->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
 	curl_easy_getinfo(slot->easy, CURLINFO_OS_ERRNO, &os_error);
 	curl_easy_getinfo(slot->easy, CURLINFO_TOTAL_TIME_T, &took_us);
+	curl_easy_getinfo(slot->easy, CURLINFO_SIZE_UPLOAD_T, &sent_bytes);
+	curl_easy_getinfo(slot->easy, CURLINFO_SIZE_DOWNLOAD_T, &received_bytes);
 	*a = (struct sender_answer){.context = slot->context,
 				    .facts = {.curl = code,
 					      .http_status = status >= 200 ? (int)status : 0,
@@ -262,6 +264,8 @@ static void describe(struct slot *slot, CURLcode code, struct sender_answer *a)
 					      .private_address = slot->private_address},
 				    .started_at = slot->started_at,
 				    .ended_at = slot->started_at + took_us / 1000,
+				    .sent_bytes = sent_bytes,
+				    .received_bytes = received_bytes,
 				    .head = buf_slice(&slot->head),
 				    .body = buf_slice(&slot->body),
 				    .detail = slot->detail,

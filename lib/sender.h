@@ -46,9 +46,10 @@ struct sender_answer {
 	void *context;
 	struct outcome_facts facts;
 	int64_t started_at, ended_at;
-	struct slice head, body; /* of the final answer, as far as they were kept */
-	const char *detail;      /* libcurl's words for a failed transfer, or "" */
-	int os_error;            /* errno of a failed connect; 0: not known */
+	int64_t sent_bytes, received_bytes; /* of the bodies; what was received may be more than what was kept */
+	struct slice head, body;            /* of the final answer, as far as they were kept */
+	const char *detail;                 /* libcurl's words for a failed transfer, or "" */
+	int os_error;                       /* errno of a failed connect; 0: not known */
 	void *slot;
 };
 

@@ -231,6 +231,31 @@ tls_port() {
 	[ "$(query 'select length(body) from answer')" -eq 65536 ]
 }
 
+@test "each attempt keeps its time, duration, bytes, status, code, and the answer's head" {
+	local big
+	big=$(head -c 200000 /dev/zero | tr '\0' x)
+	printf '[{"body": "large", "answers": [{"status": 422, "body": "%s"}]}, {"body": "slow", "answers": [{"status": 503, "delay_ms": 150}]}]' \
+		"$big" >"$BATS_TEST_TMPDIR/rules"
+	start_destination -r "$BATS_TEST_TMPDIR/rules"
+	crm
+	write_destination nobody <<<'{"url": "http://127.0.0.1:1/"}'
+	{
+		line e1 '"data":{"a":1}'
+		line large '"data":"large"'
+		line slow '"data":"slow"'
+		line none '"data":1' | sed 's/crm/nobody/'
+	} >"$BATS_TEST_TMPDIR/lines"
+	deliver <"$BATS_TEST_TMPDIR/lines"
+	log_of() { evt-status --format jsonl "$1" | jq -c ".deliveries[0].attempt_log[0] | $2"; }
+	[ "$(log_of e1 '[.n, .sent_bytes, .received_bytes, .http_status, .code]')" = '[1,7,14,201,null]' ]
+	[[ "$(log_of e1 .head)" == '"HTTP/1.1 201 Created\r\n'* ]]
+	# More came than is kept, and not all of it was read.
+	[ "$(log_of large '[.sent_bytes, .received_bytes >= 65536, .received_bytes <= 200000, (.answer | length)]')" = '[7,true,true,65536]' ]
+	[ "$(log_of slow '[.duration_ms >= 150, .started_at < .ended_at, .code]')" = '[true,true,"http-503"]' ]
+	[ "$(log_of none '[.sent_bytes, .received_bytes, .http_status, .code, .head]')" = '[0,0,null,"connect",null]' ]
+	[[ "$(evt-status e1)" == *', 7 bytes out, 14 bytes in: delivered'* ]]
+}
+
 @test "a record's number is kept digit for digit, and may stand in a header" {
 	start_destination -r '[{"path": "/contacts", "answers": [{"status": 200, "body": "{\"id\": 12345678901234567890}"}]},
 		{"path": "/things", "answers": [{"status": 201, "headers": {"Location": "/things/7"}}]}]'
