@@ -47,6 +47,14 @@ static int64_t at_most_longest(int64_t wait_ms)
 	return wait_ms < BACKOFF_LONGEST_MS ? wait_ms : BACKOFF_LONGEST_MS;
 }
 
+int64_t backoff_longest(const struct backoff *b)
+{
+	int64_t sum = 0;
+	for (size_t i = 0; i < b->count; i++)
+		sum += at_most_longest(b->steps_ms[i] + (int64_t)((double)b->steps_ms[i] * b->jitter));
+	return sum;
+}
+
 int64_t backoff_next_at(const struct backoff *b, int step, int64_t hint_ms, double random, int64_t now)
 {
 	if (step < 1 || (size_t)step > b->count)

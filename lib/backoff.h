@@ -19,6 +19,9 @@ struct backoff {
 /* "schedule" and "jitter" of a destination's "retry". Errors go to the conf. */
 void backoff_load(struct backoff *b, struct conf_object *retry);
 
+/* How long after the first attempt the last one may come, at the most. */
+int64_t backoff_longest(const struct backoff *b);
+
 /* When to try again after attempt `step` (from 1) ended at `now`: the step with jitter, or `hint_ms` if that is longer,
  * at most 24 h away. `random` is from [0, 1). 0 when the schedule is used up. */
 int64_t backoff_next_at(const struct backoff *b, int step, int64_t hint_ms, double random, int64_t now);

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "endpoint.h"
+#include "retention.h"
 #include "template.h"
 
 /* ---- addresses ---- */
@@ -181,6 +182,7 @@ static void read_retry(struct conf_object *o, struct dest *dest)
 	struct conf_object retry;
 	conf_child(o, "retry", CONF_OPTIONAL, &retry);
 	backoff_load(&dest->backoff, &retry);
+	retention_check(&retry, &dest->backoff);
 	statuses_load(&dest->retry_on, &retry, "on");
 	conf_end(&retry);
 }

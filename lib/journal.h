@@ -454,20 +454,53 @@ int journal_watch(struct journal *j);
 /* Takes note of what the descriptor said; returns when the writer that was seen has finished. */
 void journal_watched(struct journal *j);
 
-/* ---- prune ---- */
+/* ---- removing ---- */
+
+/* Told now and then what is being done, and which share of that is behind us (0 to 1). */
+struct journal_progress {
+	void (*tell)(const char *doing, double share, void *context); /* may be NULL */
+	void *context;
+};
 
 struct journal_prune {
 	int64_t payloads_before,
 	    events_before; /* received before: payloads go, then all of it; never while a delivery is open */
 	bool dry_run;      /* count only */
-	void (*progress)(const struct journal_prune *done, void *context); /* may be NULL */
-	void *context;
+	struct journal_progress progress;
 	/* what came of it */
 	int64_t payloads, events, kept_open; /* gone (or to go); payloads kept because a delivery is still open */
 	int64_t bytes;                       /* given back to the file system */
-	bool erased;                         /* the WAL holds nothing of it any more either */
+	bool erased;                         /* the files hold nothing of it any more */
 };
-/* In steps of about 200 events, pausing after each as long as it took. Runs its own transactions; may simply be run again. */
+/* In small steps, pausing after each as long as it took. Runs its own transactions; may simply be run again. */
 int journal_prune(struct journal *j, struct journal_prune *prune, struct diag *d);
+
+/* What there was of one event. Slices live until the callback returns. */
+struct journal_forgotten {
+	struct slice source, id, type;
+	int64_t received_at;
+	int64_t payload, sent, answers,
+	    errors;      /* bytes of its payload, -1 when there was none; how many of the others */
+	int64_t stopped; /* deliveries that were still open, and have ended thereby */
+	bool in_flight;  /* being sent at this moment: left as it is */
+};
+
+/* All that the journal holds of one source record, for who asks to be forgotten (evt-prune(1) says what that is). */
+struct journal_forget {
+	struct slice source; /* SLICE_NONE: there must be one alone that has the subject */
+	struct slice subject;
+	bool dry_run;
+	void (*each)(const struct journal_forgotten *event, void *context); /* oldest first */
+	void *context;
+	struct journal_progress progress;
+	/* what came of it */
+	int64_t events, in_flight; /* forgotten; left */
+	int64_t records;           /* destinations whose record of it is forgotten */
+	int64_t bytes;
+	bool erased;
+	struct buf known_source; /* the source that it is; the caller frees it */
+};
+/* In small steps, like journal_prune; may simply be run again. Errors also: DIAG_USAGE when several sources have that subject. */
+int journal_forget(struct journal *j, struct journal_forget *forget, struct diag *d);
 
 #endif

@@ -78,9 +78,10 @@ struct known {
 static struct known find(struct journal *j, struct slice source, struct slice id, const unsigned char *digest)
 {
 	struct known known = {0, false};
-	struct db_query *q =
-	    db_query(&j->db, "SELECT seq, digest = :digest FROM event "
-			     "WHERE key = :key AND +source = :source AND id = :id"); /* not by source */
+	struct db_query *q = db_query(
+	    &j->db, /* not by source; an erased one has neither its digest nor, perhaps, its id (journal_forget.c) */
+	    "SELECT seq, digest IN (:digest, zeroblob(32)) FROM event "
+	    "WHERE key = :key AND +source = :source AND (id = :id OR id = printf('erased:%016x', key))");
 	db_set_int(q, ":key", journal_event_key(id));
 	db_set_text(q, ":source", source);
 	db_set_text(q, ":id", id);

@@ -268,8 +268,8 @@ static void note_outcome(struct journal *j, const struct journal_delivery *row, 
 static void keep_exchange(struct journal *j, const struct journal_delivery *row, const struct journal_outcome *outcome)
 {
 	if (outcome->sent.ptr) {
-		struct db_query *q =
-		    db_query(&j->db, "INSERT OR REPLACE INTO sent VALUES (:event, :destination, :body)");
+		struct db_query *q = db_query(&j->db, "INSERT OR REPLACE INTO sent SELECT :event, :destination, :body "
+						      "WHERE EXISTS (SELECT 1 FROM payload WHERE event = :event)");
 		db_set_int(q, ":event", row->event);
 		db_set_int(q, ":destination", row->destination);
 		db_set_blob(q, ":body", outcome->sent);

@@ -133,6 +133,19 @@ bool journal_hand_out(struct journal *j, const struct journal_destination *to, c
 /* Commits what was claimed, or rolls back and empties the batch. */
 int journal_finish_batch(struct journal *j, struct journal_batch *batch, struct diag *d);
 
+/* ---- removing: what journal_prune and journal_forget share ---- */
+
+/* The others get as much time as we took since then (clock_monotonic). */
+void journal_pause(int64_t since);
+/* The event's payload, what was sent of it, and what was answered. */
+void journal_remove_payload(struct journal *j, int64_t event, int64_t now);
+void journal_tell(const struct journal_progress *p, const char *doing, int64_t done, int64_t of);
+/* Gives free pages back to the file system; *bytes is how many. */
+int journal_give_back(struct journal *j, const struct journal_progress *p, int64_t *bytes, struct diag *d);
+/* What was deleted before stands neither in the WAL any more nor in pages that are in use. *erased is false when somebody reads an
+ * old state for too long; then nothing is lost by asking again. */
+int journal_erase(struct journal *j, const struct journal_progress *p, bool *erased, struct diag *d);
+
 /* A history filter as SQL: " WHERE ..." over the aliases of JOURNAL_FROM_HISTORY, and its parameters. Every delivery has a
  * destination's row; the join says LEFT so that the planner does not begin with it, but with what orders or filters. */
 #define JOURNAL_FROM_HISTORY                                                                                           \

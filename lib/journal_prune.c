@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What is too old goes: payloads first, later all of it; never what is still to be delivered. */
-#include <sys/stat.h>
-#include <time.h>
-
 #include "clock.h"
 #include "journal_internal.h"
 
 enum {
-	STEP = 200,       /* events in one transaction: longer ones would hold receipt up */
-	ERASE_TRIES = 25, /* a reader's snapshot keeps the WAL from being emptied; most are short */
+	STEP = 200, /* events in one transaction: longer ones would hold receipt up */
 };
 
 #define OPEN_DELIVERY "EXISTS (SELECT 1 FROM delivery d WHERE d.event = e.seq AND d.due_at IS NOT NULL)"
-
-/* The others get as much time as we took. */
-static void pause_for(int64_t ms)
-{
-	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-	nanosleep(&t, NULL);
-}
 
 static void forget(struct journal *j, const char *sql, int64_t event)
 {
@@ -27,20 +16,21 @@ static void forget(struct journal *j, const char *sql, int64_t event)
 	db_run(q);
 }
 
-static void forget_payload(struct journal *j, int64_t event)
+void journal_remove_payload(struct journal *j, int64_t event, int64_t now)
 {
 	forget(j, "DELETE FROM payload WHERE event = :event", event);
 	forget(j, "DELETE FROM sent WHERE event = :event", event);
 	forget(j, "DELETE FROM answer WHERE event = :event", event);
+	struct db_query *q =
+	    db_query(&j->db, "UPDATE event SET expired_at = :now WHERE seq = :event AND expired_at IS NULL");
+	db_set_int(q, ":now", now);
+	db_set_int(q, ":event", event);
+	db_run(q);
 }
 
 static void expire_payload(struct journal *j, int64_t event)
 {
-	forget_payload(j, event);
-	struct db_query *q = db_query(&j->db, "UPDATE event SET expired_at = :now WHERE seq = :event");
-	db_set_int(q, ":now", clock_now());
-	db_set_int(q, ":event", event);
-	db_run(q);
+	journal_remove_payload(j, event, clock_now());
 }
 
 /* Its deliveries no longer count among those that there are. */
@@ -57,7 +47,9 @@ static void count_out(struct journal *j, int64_t event)
 
 static void forget_event(struct journal *j, int64_t event)
 {
-	forget_payload(j, event);
+	forget(j, "DELETE FROM payload WHERE event = :event", event);
+	forget(j, "DELETE FROM sent WHERE event = :event", event);
+	forget(j, "DELETE FROM answer WHERE event = :event", event);
 	count_out(j, event);
 	forget(j, "DELETE FROM attempt WHERE event = :event", event);
 	forget(j, "DELETE FROM delivery WHERE event = :event", event);
@@ -76,7 +68,7 @@ static int64_t last_before(struct journal *j, int64_t before)
 }
 
 struct sweep {
-	const char *select; /* up to STEP events behind :after, up to :last, received before :before */
+	const char *doing, *select; /* up to STEP events behind :after, up to :last, received before :before */
 	void (*forget)(struct journal *, int64_t);
 	int64_t before, *count;
 };
@@ -98,7 +90,7 @@ static size_t select_step(struct journal *j, const struct sweep *sweep, int64_t 
 
 static int sweep_all(struct journal *j, const struct sweep *sweep, struct journal_prune *prune, struct diag *d)
 {
-	int64_t events[STEP], after = 0, last = last_before(j, sweep->before);
+	int64_t events[STEP], after = 0, first = 0, last = last_before(j, sweep->before);
 	for (size_t count = STEP; count == STEP;) {
 		int64_t began = clock_monotonic();
 		if (!prune->dry_run && journal_begin(j, d) < 0)
@@ -110,10 +102,11 @@ static int sweep_all(struct journal *j, const struct sweep *sweep, struct journa
 			return -1;
 		after = count ? events[count - 1] : after;
 		*sweep->count += (int64_t)count;
-		if (prune->progress)
-			prune->progress(prune, prune->context);
+		first = first ? first : after;
+		journal_tell(&prune->progress, sweep->doing, count == STEP ? after - first : 1,
+			     count == STEP ? last - first : 1);
 		if (!prune->dry_run && count == STEP)
-			pause_for(clock_monotonic() - began);
+			journal_pause(began);
 	}
 	return 0;
 }
@@ -127,61 +120,6 @@ static void count_kept(struct journal *j, struct journal_prune *prune)
 	db_done(q);
 }
 
-static int64_t file_size(const struct journal *j)
-{
-	struct stat st;
-	return stat(j->db.path, &st) == 0 ? st.st_size : 0;
-}
-
-static int64_t free_pages(struct journal *j)
-{
-	struct db_query *q = db_query(&j->db, "PRAGMA freelist_count");
-	int64_t pages = db_row(q) ? db_int(q, 0) : 0;
-	db_done(q);
-	return pages;
-}
-
-/* Moves free pages to the end of the file and cuts them off, a few at a time; a VACUUM would hold everybody up. */
-static int give_back(struct journal *j, struct diag *d)
-{
-	for (int64_t left = free_pages(j), before = INT64_MAX; left > 0 && left < before;) {
-		int64_t began = clock_monotonic();
-		if (journal_begin(j, d) < 0)
-			return -1;
-		db_run(db_query(&j->db, "PRAGMA incremental_vacuum(500)"));
-		if (journal_settle(j, d) < 0 || journal_commit(j, d) < 0)
-			return -1;
-		pause_for(clock_monotonic() - began);
-		before = left;
-		left = free_pages(j);
-	}
-	return db_failed(&j->db, d);
-}
-
-/* SQLite's own wait for readers would keep the lock from everybody else: this asks, lets go, and asks again. */
-static bool truncate_wal(struct journal *j)
-{
-	sqlite3_busy_timeout(j->db.sqlite, 0);
-	int result = sqlite3_wal_checkpoint_v2(j->db.sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	sqlite3_busy_timeout(j->db.sqlite, DB_BUSY_MS);
-	return result == SQLITE_OK;
-}
-
-/* Deleted rows stand in the WAL until it is truncated, whatever secure_delete did to the database. */
-static int erase_wal(struct journal *j, bool *erased, struct diag *d)
-{
-	*erased = false;
-	for (int try = 0; try < ERASE_TRIES && !*erased; try++) {
-		if (try)
-			pause_for(200);
-		if (lock_take(&j->lock, 10 * CLOCK_SECOND, d) < 0)
-			return -1;
-		*erased = truncate_wal(j);
-		lock_drop(&j->lock);
-	}
-	return 0;
-}
-
 /* What came when is remembered for longer than the events: silence is judged by weeks. */
 static int sweep_tallies(struct journal *j, const struct journal_prune *prune, struct diag *d)
 {
@@ -193,14 +131,15 @@ static int sweep_tallies(struct journal *j, const struct journal_prune *prune, s
 
 int journal_prune(struct journal *j, struct journal_prune *prune, struct diag *d)
 {
-	const struct sweep payloads = {"SELECT p.event FROM payload p JOIN event e ON e.seq = p.event "
+	const struct sweep payloads = {"payloads",
+				       "SELECT p.event FROM payload p JOIN event e ON e.seq = p.event "
 				       "WHERE p.event > :after AND p.event <= :last AND e.received_at < :before "
 				       "AND NOT " OPEN_DELIVERY " ORDER BY p.event LIMIT :step",
 				       expire_payload, prune->payloads_before, &prune->payloads};
-	const struct sweep events = {"SELECT e.seq FROM event e WHERE e.seq > :after AND e.seq <= :last "
+	const struct sweep events = {"events",
+				     "SELECT e.seq FROM event e WHERE e.seq > :after AND e.seq <= :last "
 				     "AND e.received_at < :before AND NOT " OPEN_DELIVERY " ORDER BY e.seq LIMIT :step",
 				     forget_event, prune->events_before, &prune->events};
-	int64_t size = file_size(j);
 	prune->payloads = prune->events = prune->bytes = 0;
 	prune->erased = false;
 	if (sweep_all(j, &payloads, prune, d) < 0 || sweep_all(j, &events, prune, d) < 0)
@@ -212,8 +151,7 @@ int journal_prune(struct journal *j, struct journal_prune *prune, struct diag *d
 		return -1;
 	if (prune->dry_run)
 		return 0;
-	if (give_back(j, d) < 0 || erase_wal(j, &prune->erased, d) < 0)
+	if (journal_give_back(j, &prune->progress, &prune->bytes, d) < 0)
 		return -1;
-	prune->bytes = size > file_size(j) ? size - file_size(j) : 0;
-	return 0;
+	return journal_erase(j, &prune->progress, &prune->erased, d);
 }

@@ -32,7 +32,7 @@ _evt() {
 	*)
 		case ${1##*/} in
 		evt-deliver) words="-d --destination -p --print --start --record -c --config -j --journal -v --verbose -q --quiet -h --help -V --version" ;;
-		evt-prune) words="--payloads --events -n --dry-run -j --journal -v --verbose -q --quiet -h --help -V --version" ;;
+		evt-prune) words="--payloads --events --subject --source -n --dry-run -c --config -j --journal -v --verbose -q --quiet -h --help -V --version" ;;
 		evt-receive) words="-l --listen -s --source -u --user -i --idle -c --config -j --journal -v --verbose -q --quiet -h --help -V --version" ;;
 		evt-retry) words="-f --follow -n --dry-run --failed --delivered --give-up --since --until --type --source -d --destination --subject --error --limit -c --config -j --journal -v --verbose -q --quiet -h --help -V --version" ;;
 		evt-status) words="--summary --check -f --follow --http -l --listen --auth --host --any-address --format --after --raw --utc --status --since --until --type --source -d --destination --subject --error --limit -c --config -j --journal -v --verbose -q --quiet -h --help -V --version" ;;

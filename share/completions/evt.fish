@@ -22,7 +22,10 @@ complete -c evt-deliver -s h -l help -d 'usage'
 complete -c evt-deliver -s V -l version -d 'version'
 complete -c evt-prune -l payloads -d 'age of payloads that go' -x
 complete -c evt-prune -l events -d 'age of events that go' -x
+complete -c evt-prune -l subject -d 'erase what there is of a source record' -x
+complete -c evt-prune -l source -d 'the source that it is a record of' -x -a '(__evt_names sources)'
 complete -c evt-prune -s n -l dry-run -d 'change nothing'
+complete -c evt-prune -s c -l config -d 'configuration folder' -r
 complete -c evt-prune -s j -l journal -d 'journal' -r
 complete -c evt-prune -s v -l verbose -d 'say more'
 complete -c evt-prune -s q -l quiet -d 'errors only'

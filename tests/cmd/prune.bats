@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # evt-prune: payloads after 7 days, all of it after 30, and nothing that is still to be delivered.
 
 load ../lib
@@ -20,12 +21,21 @@ age_days() {
 	sqlite3 "$EVT_JOURNAL" "update event set received_at = received_at - $1 * 86400000"
 }
 
+# Is the text in any file of the journal?
+is_there() {
+	cat "$EVT_JOURNAL"* | grep -q -- "$1"
+}
+
 @test "a missing journal is exit 66, wrong usage 64" {
 	run evt-prune -j "$BATS_TEST_TMPDIR/none.db"
 	[ "$status" -eq 66 ]
 	run evt-prune --payloads soon
 	[ "$status" -eq 64 ]
 	run evt-prune one
+	[ "$status" -eq 64 ]
+	run evt-prune --subject c1 --payloads 1d
+	[ "$status" -eq 64 ]
+	run evt-prune --source orders
 	[ "$status" -eq 64 ]
 }
 
@@ -37,23 +47,70 @@ age_days() {
 	[ "$(query 'select payload from history')" = stored ]
 }
 
-@test "after 7 days the payload is gone from every file, the history stays" {
-	deliver
-	cat "$EVT_JOURNAL"* | grep -q hunter2
+@test "after 7 days payload, body sent and answer are gone from every file; the history, size and digest stay" {
+	destination_rules '[{"answers": [{"body": "{\"id\":7,\"note\":\"answered-text\"}"}]}]'
+	write_map secret <<<'{"fields": [{"to": "/mapped-text", "from": "/secret"}]}'
+	write_destination crm <<<'{"url": "'"$DEST_URL"'/orders", "record": "/id", "map": "secret"}'
+	evt-retry | evt-transform | evt-deliver
+	for text in hunter2 mapped-text answered-text; do
+		is_there $text
+	done
+	local kept
+	kept=$(evt-status o1 --format json | jq -c '.[0] | [.size, .sha256, .deliveries[0].attempts]')
 	age_days 8
 	run evt-prune
 	[ "$status" -eq 0 ]
 	[[ $output == "removed 1 payloads and 0 events"* ]]
-	[ "$(query 'select status, payload from history')" = 'delivered|expired' ]
-	[ "$(cat "$EVT_JOURNAL"* | grep -c hunter2)" -eq 0 ]
+	[ "$(query 'select status, payload, destination_record from history')" = 'delivered|expired|7' ]
+	[ "$(evt-status o1 --format json | jq -c '.[0] | [.size, .sha256, .deliveries[0].attempts]')" = "$kept" ]
+	for text in hunter2 mapped-text answered-text; do
+		! is_there $text
+	done
+}
+
+@test "what is gone is gone also from pages where something else still lies" {
+	# Sizes and neighbours as they come: SQLite moves rows between pages, and leaves copies behind.
+	awk 'BEGIN { srand(7); for (i = 1; i <= 4000; i++) { text = sprintf("MARK%06dX", i); s = text; n = rand() * rand() * 400
+		for (k = 0; k < n; k++) s = s text
+		printf "{\"id\":\"m%d\",\"type\":\"%s\",\"m\":\"%s\"}\n", i, rand() < 0.3 ? "order.paid" : "other", s } }' |
+		evt-receive -q -s orders >/dev/null
+	sqlite3 "$EVT_JOURNAL" 'update event set received_at = received_at - 8 * 86400000 where seq % 3 <> 1'
+	evt-prune
+	query "select printf('MARK%06dX', substr(id, 2)) from history where payload = 'expired'" | sort >"$BATS_TEST_TMPDIR/expired"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/expired")" -gt 1000 ]
+	cat "$EVT_JOURNAL"* | grep -aoE 'MARK[0-9]{6}X' | sort -u >"$BATS_TEST_TMPDIR/there"
+	[ "$(comm -12 "$BATS_TEST_TMPDIR/expired" "$BATS_TEST_TMPDIR/there" | wc -l)" -eq 0 ]
+	[ "$(comm -13 "$BATS_TEST_TMPDIR/expired" "$BATS_TEST_TMPDIR/there" | wc -l)" -eq "$(query "select count(*) from history where payload = 'stored' and id like 'm%'")" ]
+	[ "$(query 'pragma integrity_check')" = ok ]
+}
+
+@test "a duplicate is known by its expired event, and a new event once that has gone; counters stay" {
+	deliver
+	age_days 8
+	evt-prune -q
+	again() { evt-receive -s orders <<<'{"id":"o1","type":"order.paid","secret":"hunter2hunter2"}' 2>&1 >/dev/null; }
+	[[ $(again) == *'1 duplicates'* ]]
+	! is_there hunter2
+	ever() { evt-status --format prometheus | grep -E '^evt_(events|deliveries)_.*total'; }
+	local before
+	before=$(ever)
+	[ -n "$before" ]
+	age_days 30
+	[[ $(evt-prune) == 'removed 0 payloads and 1 events'* ]]
+	[ "$(query 'select count(*) from history')" -eq 0 ]
+	[ "$(ever)" = "$before" ]
+	[[ $(again) == *'1 accepted'* ]]
 }
 
 @test "after 30 days the history is empty, the destination record is not forgotten" {
+	write_source orders <<<'{"verify": {"scheme": "none"}, "id": "/id", "type": "/type", "subject": "/id", "destinations": {"crm": ["order.*"]}}'
+	evt-receive -q -s orders <<<'{"id":"o2","type":"order.paid"}' >/dev/null
 	deliver
 	age_days 31
 	run evt-prune
-	[[ $output == "removed 1 payloads and 1 events"* ]]
+	[[ $output == "removed 2 payloads and 2 events"* ]]
 	[ "$(query 'select count(*) from history')" -eq 0 ]
+	[ "$(query "select subject, length(record) > 0 from record")" = 'o2|1' ]
 }
 
 @test "an event that is still to be delivered keeps its payload" {
@@ -103,4 +160,123 @@ age_days() {
 	run evt-prune
 	[ "$status" -eq 0 ]
 	[ "$(cat "$EVT_JOURNAL"* | grep -c hunter2)" -eq 0 ]
+}
+
+# ---- one source record ----
+
+# Three orders of c1, the first delivered, the second failed, the third open; one of c2.
+customers() {
+	write_source orders <<<'{"verify": {"scheme": "none"}, "id": "/id", "type": "/type", "subject": "/customer", "destinations": {"crm": ["order.*"]}}'
+	write_destination crm <<<'{"url": "'"$DEST_URL"'/orders", "record": "/id", "reason": "/why"}'
+	order() { printf '{"id":"%s","type":"order.paid","customer":"%s","text":"private-%s"}\n' "$1" "$2" "$2"; }
+	{ order a1 ann@example.com && order b1 bob@example.com; } | evt-receive -q -s orders >/dev/null
+	deliver
+	destination_rules '[{"answers": [{"status": 422, "body": "{\"why\":\"no private-ann@example.com here\"}"}]}]'
+	order a2/ann@example.com ann@example.com | evt-receive -q -s orders >/dev/null
+	deliver || :
+	[ "$(status_of a2/ann@example.com)" = failed ]
+	order a3 ann@example.com | evt-receive -q -s orders >/dev/null
+}
+
+@test "--subject: one record is gone from payloads, answers, errors, records and ids; the others are whole; a receipt says so" {
+	customers
+	local others
+	others=$(evt-status b1 --format json)
+	run evt-prune --subject ann@example.com --dry-run
+	[ "$status" -eq 0 ]
+	[ "$(jq -r 'select(.receipt) | .receipt, .events' <<<"$output" | paste -sd' ')" = 'nothing was changed 3' ]
+	is_there private-ann
+	evt-prune --subject ann@example.com >"$BATS_TEST_TMPDIR/receipt"
+	[ "$(jq -c 'select(.event) | [.event, .id, .answers, .errors, .deliveries_stopped]' "$BATS_TEST_TMPDIR/receipt" | paste -sd' ')" = \
+		'["erased","a1",1,0,0] ["erased","a2/ann@example.com",1,2,0] ["erased","a3",0,0,1]' ]
+	[ "$(jq -c 'select(.receipt) | [.receipt, .source, .subject, .journal, .events, .left, .destination_records]' "$BATS_TEST_TMPDIR/receipt")" = \
+		"[\"erased\",\"orders\",\"ann@example.com\",\"$EVT_JOURNAL\",3,0,1]" ]
+	[[ $(jq -r 'select(.receipt) | .at' "$BATS_TEST_TMPDIR/receipt") == 20*T*Z ]]
+	! is_there 'ann@'
+	[ "$(evt-status b1 --format json)" = "$others" ]
+	[ "$(query "select count(*) from record where subject = 'bob@example.com'")" -eq 1 ]
+	[ "$(query "select group_concat(status || ':' || coalesce(error, '-'), ' ') from (select * from history where id <> 'b1' and id <> 'o1' order by received_at)")" = \
+		'delivered:- failed:erased on request skipped:erased on request' ]
+	tallies_hold
+	# Nothing is sent any more, and what comes again is known.
+	[ -z "$(evt-retry)" ]
+	[[ $(order a2/ann@example.com ann@example.com | evt-receive -s orders 2>&1 >/dev/null) == *'1 duplicates'* ]]
+	! is_there 'ann@'
+	run evt-prune --subject ann@example.com
+	[ "$status" -eq 1 ]
+	[[ $output == *'the journal holds nothing of record ann@example.com'* ]]
+}
+
+@test "--subject: a record that two sources have must be told apart" {
+	customers
+	cp "$EVT_CONFIG/sources/orders.json" "$EVT_CONFIG/sources/leads.json"
+	order x ann@example.com | evt-receive -q -s leads >/dev/null
+	run evt-prune --subject ann@example.com
+	[ "$status" -eq 64 ]
+	[[ $output == *'more than one source has a record ann@example.com: say which with --source'* ]]
+	evt-prune --source leads --subject ann@example.com | grep -q '"id":"x"'
+	[ "$(query "select count(*) from history where subject = 'ann@example.com'")" -eq 3 ]
+}
+
+is_sending() {
+	[ "$(query "select count(*) from history where status = 'processing' and attempts = 1")" -eq 1 ]
+}
+
+@test "--subject: what is being sent at this moment is left, exit 75; claimed lines are not sent any more" {
+	customers
+	destination_rules '[{"answers": [{"delay_ms": 2000}]}]'
+	evt-retry >"$BATS_TEST_TMPDIR/lines"
+	order a4 ann@example.com | evt-receive -q -s orders >/dev/null
+	evt-retry >"$BATS_TEST_TMPDIR/later"
+	spawn deliver evt-deliver <"$BATS_TEST_TMPDIR/lines" >/dev/null
+	wait_until is_sending
+	run evt-prune --subject ann@example.com
+	[ "$status" -eq 75 ]
+	[[ $output == *'1 events are being sent at this moment: run it again'* ]]
+	[ "$(jq -r 'select(.event == "left: it is being sent") | .id' <<<"${output%evt-prune:*}")" = a3 ]
+	wait "$PID" || :
+	evt-prune --subject ann@example.com | grep -q '"receipt":"erased"'
+	! is_there 'ann@'
+	local sent
+	sent=$(wc -l <"$DEST_LOG")
+	run evt-deliver <"$BATS_TEST_TMPDIR/later"
+	[ "$(wc -l <"$DEST_LOG")" -eq "$sent" ]
+	tallies_hold
+}
+
+# ---- how long is long enough ----
+
+@test "prune.json has the ages; a schedule that is longer is refused, exit 78" {
+	deliver
+	age_days 8
+	echo '{"payloads": "9d"}' >"$EVT_CONFIG/prune.json"
+	[[ $(evt-prune) == 'removed 0 payloads'* ]]
+	[[ $(evt-prune -n --payloads 7d) == 'would remove 1 payloads'* ]]
+	echo '{"payloads": "9d", "events": "8d"}' >"$EVT_CONFIG/prune.json"
+	run evt-prune
+	[ "$status" -eq 78 ]
+	[[ $output == *'prune.json: /events: a payload goes with its event'* ]]
+	rm "$EVT_CONFIG/prune.json"
+	local day='"24h"'
+	write_destination crm <<<'{"url": "'"$DEST_URL"'/", "retry": {"jitter": 0, "schedule": ['"$day,$day,$day,$day,$day,$day,$day"']}}'
+	evt-deliver -d crm </dev/null
+	write_destination crm <<<'{"url": "'"$DEST_URL"'/", "retry": {"jitter": 0, "schedule": ['"$day,$day,$day,$day,$day,$day,$day,$day"']}}'
+	run evt-deliver -d crm </dev/null
+	[ "$status" -eq 78 ]
+	[[ $output == *'crm.json: /retry/schedule: retries can go on for 8 days, but payloads are kept for 7 days: shorten it, or keep them longer in prune.json'* ]]
+	echo '{"payloads": "8d"}' >"$EVT_CONFIG/prune.json"
+	evt-deliver -d crm </dev/null
+	run evt-prune -n --payloads 2d
+	[ "$status" -eq 0 ]
+	[[ $output == *'destination crm: retries can go on for 8 days, but payloads are kept for 2 days: what is still open keeps its payload'* ]]
+}
+
+@test "a bar on a terminal, nothing elsewhere" {
+	command -v script >/dev/null || skip 'no script'
+	deliver
+	age_days 8
+	run script -qec 'evt-prune --dry-run' /dev/null
+	[[ $output == *'payloads             ['*'100 %'* ]]
+	run evt-prune
+	[[ $output != *'%'* ]]
 }

@@ -132,6 +132,16 @@ pipeline_is() {
 	[ "$(query 'select count(*) from history')" = 0 ]
 }
 
+@test "recipe: forget one customer at once" {
+	start_receiver
+	send
+	stop "$RECEIVE_PID"
+	cd "$BATS_TEST_TMPDIR"
+	run_recipe forget
+	[ "$(jq -r 'select(.receipt) | .receipt' erased.jsonl)" = erased ]
+	! cat "$EVT_JOURNAL"* | grep -q c_17
+}
+
 @test "recipe: the same as a page" {
 	start_receiver
 	send

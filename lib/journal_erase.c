@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* What was deleted is gone for good: from free pages, from the WAL, and from the pages that are still in use. */
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "clock.h"
+#include "journal_internal.h"
+#include "scrub.h"
+
+enum {
+	ERASE_TRIES = 25, /* a reader's snapshot keeps the WAL from being emptied; most are short */
+	ERASE_PAUSE_MS = 200,
+};
+
+static void pause_for(int64_t ms)
+{
+	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+	nanosleep(&t, NULL);
+}
+
+void journal_pause(int64_t since)
+{
+	pause_for(clock_monotonic() - since);
+}
+
+void journal_tell(const struct journal_progress *p, const char *doing, int64_t done, int64_t of)
+{
+	if (p->tell)
+		p->tell(doing, of > 0 ? (double)done / (double)of : 1, p->context);
+}
+
+/* ---- free pages ---- */
+
+static int64_t pragma(struct journal *j, const char *sql)
+{
+	struct db_query *q = db_query(&j->db, sql);
+	int64_t value = db_row(q) ? db_int(q, 0) : 0;
+	db_done(q);
+	return value;
+}
+
+/* Moves free pages to the end of the file and cuts them off, a few at a time; a VACUUM would hold everybody up. */
+int journal_give_back(struct journal *j, const struct journal_progress *p, int64_t *bytes, struct diag *d)
+{
+	int64_t free = pragma(j, "PRAGMA freelist_count"), page_size = pragma(j, "PRAGMA page_size"), given = 0;
+	for (int64_t step = free; step > 0;) {
+		int64_t began = clock_monotonic();
+		if (journal_begin(j, d) < 0)
+			return -1;
+		int64_t pages = pragma(j, "PRAGMA page_count");
+		db_script(&j->db, "PRAGMA incremental_vacuum(200)");
+		step = pages - pragma(j, "PRAGMA page_count");
+		if (journal_settle(j, d) < 0 || journal_commit(j, d) < 0)
+			return -1;
+		given += step;
+		journal_tell(p, "giving space back", given, free);
+		journal_pause(began);
+	}
+	*bytes = given * page_size;
+	return db_failed(&j->db, d);
+}
+
+/* ---- the WAL ---- */
+
+/* SQLite's own wait for readers would keep the lock from everybody else: this asks, lets go, and asks again. */
+static bool truncate_wal(struct journal *j)
+{
+	sqlite3_busy_timeout(j->db.sqlite, 0);
+	int result = sqlite3_wal_checkpoint_v2(j->db.sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_busy_timeout(j->db.sqlite, DB_BUSY_MS);
+	return result == SQLITE_OK;
+}
+
+/* Deleted rows stand in the WAL until it is truncated, whatever secure_delete did to the database. */
+static int empty_wal(struct journal *j, bool *erased, struct diag *d)
+{
+	if (lock_take(&j->lock, j->patience_ms, d) < 0)
+		return -1;
+	*erased = truncate_wal(j);
+	lock_drop(&j->lock);
+	return 0;
+}
+
+/* ---- pages in use ---- */
+
+static bool wal_is_empty(struct journal *j)
+{
+	struct stat st;
+	char wal[4096];
+	snprintf(wal, sizeof wal, "%s-wal", j->db.path);
+	return stat(wal, &st) == 0 && st.st_size == 0;
+}
+
+/* Under the lock. All that has been committed is in the database, and stays as it is as long as the write lock is ours. The row
+ * that is written, as it was, makes everybody read anew what they remember of the pages; so do we. */
+static int scrub_dirty(struct journal *j, struct scrub *s, int64_t span, bool *erased, struct diag *d)
+{
+	*erased = false;
+	if (!truncate_wal(j)) {
+		lock_drop(&j->lock);
+		return 0;
+	}
+	if (journal_begin(j, d) < 0)
+		return -1;
+	*erased = wal_is_empty(j);
+	if (*erased && scrub_clean(s, span) != SQLITE_OK)
+		db_note(&j->db, DIAG_IO, "cannot overwrite what was deleted: disk I/O error");
+	sqlite3_db_release_memory(j->db.sqlite);
+	db_script(&j->db, "UPDATE destination SET rate_at = rate_at WHERE id = 0");
+	return journal_settle(j, d) < 0 ? -1 : journal_commit(j, d);
+}
+
+static int scrub_span(struct journal *j, struct scrub *s, int64_t span, bool *erased, struct diag *d)
+{
+	bool dirty;
+	if (lock_take(&j->lock, j->patience_ms, d) < 0)
+		return -1;
+	if (scrub_look(s, span, &dirty) != SQLITE_OK) {
+		lock_drop(&j->lock);
+		return diag_fail(d, DIAG_IO, "journal %s: disk I/O error", j->db.path);
+	}
+	*erased = !dirty;
+	if (dirty)
+		return scrub_dirty(j, s, span, erased, d);
+	lock_drop(&j->lock);
+	return 0;
+}
+
+static int scrub_all(struct journal *j, struct scrub *s, const struct journal_progress *p, int *tries, bool *erased,
+		     struct diag *d)
+{
+	for (int64_t span = 0; span < scrub_spans(s) && *tries;) {
+		int64_t began = clock_monotonic();
+		if (scrub_span(j, s, span, erased, d) < 0)
+			return -1;
+		if (*erased)
+			journal_tell(p, "erasing", ++span, scrub_spans(s));
+		else
+			--*tries;
+		pause_for(*erased ? clock_monotonic() - began : ERASE_PAUSE_MS);
+	}
+	return 0;
+}
+
+int journal_erase(struct journal *j, const struct journal_progress *p, bool *erased, struct diag *d)
+{
+	struct scrub s;
+	int tries = ERASE_TRIES;
+	*erased = false;
+	for (; tries && !*erased; tries--) {
+		if (empty_wal(j, erased, d) < 0)
+			return -1;
+		if (!*erased)
+			pause_for(ERASE_PAUSE_MS);
+	}
+	if (!*erased)
+		return 0;
+	int result = scrub_open(&s, j->db.sqlite);
+	if (result == SQLITE_OK)
+		result = scrub_all(j, &s, p, &tries, erased, d);
+	else
+		result = diag_fail(d, DIAG_IO, "journal %s: what was deleted cannot be overwritten: %s", j->db.path,
+				   sqlite3_errstr(result));
+	scrub_close(&s);
+	return result;
+}
