@@ -343,6 +343,8 @@ void journal_close(struct journal *j)
 	if (j->watch >= 0)
 		close(j->watch);
 	forget_destinations(j);
+	journal_forget_kinds(j);
+	free(j->kinds);
 	journal_free_tallies(j);
 	free(j->destinations);
 	free(j);
@@ -366,6 +368,7 @@ int journal_begin(struct journal *j, struct diag *d)
 	}
 	j->in_transaction = true;
 	j->tallies.count = 0;
+	j->first_new_error = 0;
 	for (size_t i = 0; i < j->destination_count; i++)
 		j->destinations[i]->loaded = j->destinations[i]->changed = false;
 	return 0;
@@ -381,6 +384,7 @@ void journal_rollback(struct journal *j)
 		db_script(&j->db, "ROLLBACK");
 	db_failed(&j->db, &ignored);
 	forget_destinations(j); /* numbers given to new ones are void */
+	journal_forget_kinds(j);
 	j->in_transaction = false;
 	lock_drop(&j->lock);
 }
@@ -428,6 +432,7 @@ int journal_commit(struct journal *j, struct diag *d)
 {
 	save_destinations(j);
 	journal_save_tallies(j);
+	journal_save_errors(j);
 	db_script(&j->db, "COMMIT");
 	if (journal_settle(j, d) < 0)
 		return -1;

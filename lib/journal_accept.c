@@ -39,33 +39,34 @@ static void set_subject_key(struct db_query *q, struct slice source, struct slic
 }
 
 static void insert_delivery(struct journal *j, int64_t event, int64_t destination, struct slice source,
-			    struct slice subject, int64_t received_at, int64_t now)
+			    struct slice type, struct slice subject, int64_t received_at, int64_t now)
 {
+	int64_t kind = journal_kind(j, source, type, destination);
 	struct db_query *q =
-	    db_query(&j->db, "INSERT OR IGNORE INTO delivery (event, destination, status, due_at, updated_at, "
-			     "subject_key) VALUES (:event, :destination, 0, :now, :now, :subject_key)");
+	    db_query(&j->db, "INSERT OR IGNORE INTO delivery (event, destination, kind, status, due_at, updated_at, "
+			     "subject_key) VALUES (:event, :destination, :kind, 0, :now, :now, :subject_key)");
 	db_set_int(q, ":event", event);
 	db_set_int(q, ":destination", destination);
+	db_set_int(q, ":kind", kind);
 	db_set_int(q, ":now", now);
 	set_subject_key(q, source, subject);
 	db_run(q);
 	if (db_changes(&j->db) == 0) /* the event was already on its way there */
 		return;
-	struct journal_delivery row = {.event = event,
-				       .destination = destination,
-				       .source = journal_source(j, source),
-				       .received_at = received_at};
+	struct journal_delivery row = {
+	    .event = event, .destination = destination, .kind = kind, .received_at = received_at};
 	journal_count_enter(j, &row, JOURNAL_RECEIVED, false, now);
 	journal_count_ever(j, &row, JOURNAL_RECEIVED, now);
 }
 
 bool journal_add_delivery(struct journal *j, int64_t event, int64_t destination, int64_t now)
 {
-	struct db_query *q = db_query(&j->db, "SELECT source, subject, received_at FROM event WHERE seq = :event");
+	struct db_query *q =
+	    db_query(&j->db, "SELECT source, type, subject, received_at FROM event WHERE seq = :event");
 	db_set_int(q, ":event", event);
 	bool known = db_row(q);
 	if (known)
-		insert_delivery(j, event, destination, db_text(q, 0), db_text(q, 1), db_int(q, 2), now);
+		insert_delivery(j, event, destination, db_text(q, 0), db_text(q, 1), db_text(q, 2), db_int(q, 3), now);
 	db_done(q);
 	return known;
 }
@@ -130,19 +131,20 @@ static int64_t insert_event(struct journal *j, const struct event *e, const unsi
 static void insert_ended(struct journal *j, int64_t event, const struct journal_accept *row, int64_t now)
 {
 	bool failed = row->error.ptr;
-	struct db_query *q =
-	    db_query(&j->db, "INSERT INTO delivery (event, destination, status, updated_at, subject_key, code, error) "
-			     "VALUES (:event, 0, :status, :now, :subject_key, :code, :error)");
+	int64_t kind = journal_kind(j, row->event->source, row->event->type, 0);
+	struct db_query *q = db_query(
+	    &j->db, "INSERT INTO delivery (event, destination, kind, status, updated_at, subject_key, code, error) "
+		    "VALUES (:event, 0, :kind, :status, :now, :subject_key, :code, :error)");
 	enum journal_status status = failed ? JOURNAL_FAILED : JOURNAL_SKIPPED;
 	db_set_int(q, ":event", event);
+	db_set_int(q, ":kind", kind);
 	db_set_int(q, ":status", status);
 	set_subject_key(q, row->event->source, row->event->subject);
 	db_set_int(q, ":now", now);
 	db_set_text(q, ":code", failed ? SLICE("source") : SLICE_NONE);
-	db_set_text(q, ":error", failed ? row->error : SLICE("no destination of its source takes this type"));
+	journal_set_error(j, q, ":error", failed ? row->error : SLICE("no destination of its source takes this type"));
 	db_run(q);
-	struct journal_delivery ended = {
-	    .event = event, .source = journal_source(j, row->event->source), .received_at = now};
+	struct journal_delivery ended = {.event = event, .kind = kind, .received_at = now};
 	journal_count_enter(j, &ended, status, failed, now);
 	journal_count_ever(j, &ended, status, now);
 }
@@ -180,7 +182,7 @@ static void accept_one(struct journal *j, struct journal_accept *row, int64_t no
 		for (size_t i = 0; i < row->destination_count; i++) {
 			struct journal_destination *to = journal_destination(j, row->destinations[i]);
 			if (to)
-				insert_delivery(j, event, to->id, e->source, e->subject, now, now);
+				insert_delivery(j, event, to->id, e->source, e->type, e->subject, now, now);
 		}
 }
 

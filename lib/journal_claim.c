@@ -35,7 +35,7 @@ bool journal_find_delivery(struct journal *j, int64_t event, int64_t destination
 {
 	struct db_query *q = db_query(
 	    &j->db, "SELECT status, due_at IS NOT NULL, claim, lapses, attempts, spent, started_at, subject_key, "
-		    "received_at, updated_at, source, code IS NOT NULL FROM delivery JOIN event ON seq = event "
+		    "received_at, updated_at, kind, code IS NOT NULL FROM delivery JOIN event ON seq = event "
 		    "WHERE event = :event AND destination = :destination");
 	db_set_int(q, ":event", event);
 	db_set_int(q, ":destination", destination);
@@ -55,7 +55,7 @@ bool journal_find_delivery(struct journal *j, int64_t event, int64_t destination
 		    .subject_key = db_int(q, 7),
 		    .received_at = db_int(q, 8),
 		    .updated_at = db_int(q, 9),
-		    .source = journal_source(j, db_text(q, 10)),
+		    .kind = db_int(q, 10),
 		    .recovered = status == JOURNAL_DELIVERED && db_int(q, 4) - db_int(q, 5) > 1,
 		    .troubled = (status == JOURNAL_FAILED || status == JOURNAL_RETRYING) && db_int(q, 11),
 		    .has_code = db_int(q, 11)};
@@ -115,7 +115,7 @@ void journal_end_delivery(struct journal *j, const struct journal_delivery *row,
 	db_set_int(q, ":status", status);
 	db_set_int(q, ":now", now);
 	db_set_text(q, ":code", slice_of(code));
-	db_set_text(q, ":why", why);
+	journal_set_error(j, q, ":why", why);
 	db_set_int(q, ":event", row->event);
 	db_set_int(q, ":destination", row->destination);
 	db_run(q);

@@ -169,10 +169,12 @@ static void blank_event(struct journal *j, int64_t event, struct slice subject)
 	db_set_text(q, ":subject", subject);
 	db_set_int(q, ":event", event);
 	db_run(q);
-	run(j,
-	    "UPDATE delivery SET subject_key = NULL, record = NULL, error = iif(error IS NULL, NULL, '" WHY "') "
-	    "WHERE event = :event",
-	    event);
+	q = db_query(&j->db,
+		     "UPDATE delivery SET subject_key = NULL, record = NULL, error = iif(error IS NULL, NULL, :why) "
+		     "WHERE event = :event");
+	journal_set_error(j, q, ":why", SLICE(WHY));
+	db_set_int(q, ":event", event);
+	db_run(q);
 	run(j, "UPDATE attempt SET error = '" WHY "' WHERE event = :event AND error IS NOT NULL", event);
 }
 
@@ -252,6 +254,8 @@ int journal_forget(struct journal *j, struct journal_forget *f, struct diag *d)
 	free(found.events);
 	if (result < 0 || f->dry_run)
 		return result;
+	if (journal_drop_errors(j, d) < 0)
+		return -1;
 	if (journal_give_back(j, &f->progress, &f->bytes, d) < 0)
 		return -1;
 	return journal_erase(j, &f->progress, &f->erased, d);

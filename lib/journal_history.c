@@ -35,7 +35,7 @@ static void add_statuses(struct buf *sql, unsigned statuses)
 			before = ", ";
 		}
 	buf_add_char(sql, ')');
-	condition(sql, true, "d.destination IN (SELECT id FROM destination)"); /* leads to the index on both */
+	condition(sql, true, "d.kind IN (SELECT id FROM kind)"); /* leads to the index on both */
 	condition(sql, !(statuses & ~open), "d.due_at IS NOT NULL");
 }
 
@@ -48,7 +48,7 @@ void journal_add_conditions(struct buf *sql, const struct journal_filter *f)
 	condition(sql, f->source.ptr, "e.source = :source");
 	condition(sql, f->subject.ptr, "e.subject = :subject");
 	condition(sql, f->destination.ptr, "n.name = :destination");
-	condition(sql, f->error.ptr, "instr(lower(d.error), lower(:error)) > 0");
+	condition(sql, f->error.ptr, "instr(lower(x.text), lower(:error)) > 0");
 	condition(sql, f->due_by, "d.due_at <= :due_by");
 	add_statuses(sql, f->statuses);
 	if (f->id_count) {
@@ -97,7 +97,7 @@ int journal_plan(struct journal *j, const struct journal_filter *filter,
 		 bool (*each)(const struct journal_group *group, void *context), void *context, struct diag *d)
 {
 	struct buf sql = BUF_INIT;
-	buf_add_text(&sql, "SELECT n.name, e.type, d.error, d.status, count(*), "
+	buf_add_text(&sql, "SELECT n.name, e.type, x.text, d.status, count(*), "
 			   "sum(NOT EXISTS (SELECT 1 FROM payload p WHERE p.event = e.seq)), min(e.received_at), "
 			   "max(e.received_at)" JOURNAL_FROM_HISTORY);
 	journal_add_conditions(&sql, filter);
@@ -220,10 +220,11 @@ int journal_destinations(struct journal *j, bool (*each)(const struct journal_he
 			 void *context, struct diag *d)
 {
 	struct db_query *q = db_query(
-	    &j->db, "WITH w AS (SELECT destination, sum(n) AS waiting FROM tally WHERE axis = 6 "
-		    "AND status IN (0, 1, 4) GROUP BY destination) SELECT name, coalesce(waiting, 0), in_flight, "
-		    "faults, open_until, opened_at FROM destination n LEFT JOIN w ON w.destination = n.id "
-		    "WHERE id > 0 ORDER BY name");
+	    &j->db,
+	    "WITH w AS (SELECT destination, sum(n) AS waiting FROM tally JOIN kind ON id = of "
+	    "WHERE axis = 6 AND slot = 0 AND status IN (0, 1, 4) GROUP BY destination) SELECT name, coalesce(waiting, 0), in_flight, "
+	    "faults, open_until, opened_at FROM destination n LEFT JOIN w ON w.destination = n.id "
+	    "WHERE id > 0 ORDER BY name");
 	for (bool more = true; more && db_row(q);) {
 		struct journal_health health = {.name = db_text(q, 0),
 						.waiting = db_int(q, 1),

@@ -26,8 +26,7 @@ enum { TALLY_RECOVERED = 6 }; /* beside the statuses: delivered after more than 
 
 struct journal_cell {
 	enum tally_axis axis;
-	int64_t slot, destination;
-	const char *source; /* of journal_source, or a literal */
+	int64_t slot, of; /* a kind or a destination */
 	int status;
 	int64_t n, last_at, first_event, last_event; /* what is to be added; the least; the most */
 };
@@ -49,8 +48,9 @@ struct journal {
 	size_t destination_count;
 	size_t turn; /* which route the next claim begins with */
 	struct journal_tallies tallies;
-	char **sources; /* names that this process has met */
-	size_t source_count;
+	struct journal_kind **kinds; /* all that this process has met */
+	size_t kind_count;
+	int64_t first_new_error, last_new_error; /* of the open transaction; 0: none */
 };
 
 /* Ends a transition: 0, or -1 after rolling the transaction back. */
@@ -63,18 +63,27 @@ struct journal_destination *journal_destination_known(struct journal *j,
 
 /* A delivery's row, as the transitions look at it. */
 struct journal_delivery {
-	int64_t event, destination;
+	int64_t event, destination, kind;
 	enum journal_status status;
 	bool open;
 	int64_t claim, lapses, attempts, spent, started_at, subject_key;
 	int64_t received_at, updated_at;
-	const char *source;      /* of journal_source */
 	bool recovered;          /* delivered after more than one attempt */
 	bool has_code, troubled; /* has an error; the same while it is failed or retrying */
 };
 
-/* The source's name for as long as the journal is open. */
-const char *journal_source(struct journal *j, struct slice name);
+/* The number of that source, type and destination (share/sql/0001-journal.sql), given to it when it has none yet; 0 after a failure. */
+int64_t journal_kind(struct journal *j, struct slice source, struct slice type, int64_t destination);
+enum { JOURNAL_OF_SOURCE = -1 }; /* in place of a destination, with type SLICE_NONE: the source itself */
+void journal_forget_kinds(struct journal *j);
+
+/* Binds what stands for the text in delivery.error; NULL for SLICE_NONE. */
+void journal_set_error(struct journal *j, struct db_query *q, const char *name, struct slice text);
+void journal_save_errors(struct journal *j); /* what finds the new ones; part of the commit */
+/* Texts that no delivery has any more go. Runs its own transactions. */
+int journal_drop_errors(struct journal *j, struct diag *d);
+/* The texts that hold `part`, case of ASCII letters ignored, the last to come in first. False: there are more than `most`. */
+bool journal_find_errors(struct journal *j, struct slice part, int64_t *ids, size_t *count, size_t most);
 
 /* Every change of a delivery's status is told here: it leaves what it was when it was found, and enters another (`troubled`: failed or
  * retrying, with an error). `row` is as journal_find_delivery gave it, but for attempts and spent, which are the new ones. */
@@ -150,7 +159,7 @@ int journal_erase(struct journal *j, const struct journal_progress *p, bool *era
  * destination's row; the join says LEFT so that the planner does not begin with it, but with what orders or filters. */
 #define JOURNAL_FROM_HISTORY                                                                                           \
 	" FROM event e JOIN delivery d ON d.event = e.seq"                                                             \
-	" LEFT JOIN destination n ON n.id = d.destination"
+	" LEFT JOIN destination n ON n.id = d.destination LEFT JOIN error x ON x.id = d.error"
 void journal_add_conditions(struct buf *sql, const struct journal_filter *f);
 void journal_bind_conditions(struct db_query *q, const struct journal_filter *f);
 

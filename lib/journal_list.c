@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The history, newest first, a page at a time. A page begins where the fewest rows have to be passed over: the runs of an index
- * that hold what the filter asks for, each read backwards from the newest and no further than the page is long. */
+/* The history, newest first, a page at a time. What a filter asks for is a number of runs of an index, each of which holds nothing
+ * else: of every kind (source, type, destination) and status, of every error text. Each is read backwards from the newest, no further
+ * than the page is long, and they are merged. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,9 +9,8 @@
 
 enum {
 	PAGE = 512,
-	RUNS = 200,     /* of an index; where more would be needed the whole is gone through */
-	ENOUGH = 5000,  /* rows of a lead are counted up to this, to know the shortest */
-	RUN_SHIFT = 14, /* of delivery_subject */
+	ERRORS = 500, /* texts that are looked up one by one; where more hold what is looked for, they are frequent */
+	SUBJECT_SHIFT = 15, /* of event_subject */
 };
 
 /* ---- a page ---- */
@@ -63,27 +63,50 @@ static void read_row(struct page *page, struct db_query *q)
 				    .size = db_int(q, 20)};
 }
 
-static const char *const row_columns =
+static const char row_of_key[] =
     "SELECT e.seq, d.destination, e.source, e.id, e.type, e.subject, n.name, d.status, e.received_at, d.updated_at, "
     "iif(d.status IN (0, 4), d.due_at, 0), iif(d.status = 1, d.claimed_at, 0), d.started_at, d.attempts, d.lapses, "
-    "d.http_status, d.record, d.code, d.error, EXISTS (SELECT 1 FROM payload p WHERE p.event = e.seq), e.size";
+    "d.http_status, d.record, d.code, x.text, EXISTS (SELECT 1 FROM payload p WHERE p.event = e.seq), e.size "
+    "FROM event e JOIN delivery d ON d.event = e.seq LEFT JOIN destination n ON n.id = d.destination "
+    "LEFT JOIN error x ON x.id = d.error WHERE e.seq = :event AND d.destination = :destination";
 
-/* ---- where to begin ---- */
+/* ---- where to look ---- */
 
-enum lead { LEAD_ALL, LEAD_DELIVERY, LEAD_TYPE, LEAD_SOURCE, LEAD_SUBJECT, LEAD_IDS };
+enum lead {
+	LEAD_ALL,     /* all deliveries, backwards */
+	LEAD_KIND,    /* runs of delivery_kind */
+	LEAD_ERROR,   /* runs of delivery_error */
+	LEAD_SUBJECT, /* runs of event_subject */
+	LEAD_IDS,     /* all of those ids */
+};
 
-/* One run of an index: a destination and a status, a type, or a source and its subject's key. */
+/* One run of an index. */
 struct run {
-	int64_t destination, status, key;
+	int64_t error, kind, status;
+	int64_t block; /* of LEAD_SUBJECT */
 };
 
 struct plan {
 	enum lead lead;
-	struct run runs[RUNS];
-	struct buf types; /* the texts of LEAD_TYPE, one behind the other; run.destination is where, run.key how long */
-	size_t count;
+	struct run *runs;
+	size_t count, cap;
+	bool ok;          /* memory sufficed */
 	int64_t from, to; /* events that can be meant */
 };
+
+static void add_run(struct plan *plan, struct run run)
+{
+	if (plan->count == plan->cap) {
+		size_t cap = plan->cap ? 2 * plan->cap : 64;
+		struct run *grown = realloc(plan->runs, cap * sizeof *grown);
+		plan->ok = plan->ok && grown;
+		if (!grown)
+			return;
+		plan->runs = grown;
+		plan->cap = cap;
+	}
+	plan->runs[plan->count++] = run;
+}
 
 static int64_t ask(struct db_query *q)
 {
@@ -114,230 +137,273 @@ static void bound(struct journal *j, const struct journal_filter *f, struct plan
 
 static unsigned statuses_of(const struct journal_filter *f)
 {
-	const unsigned all = (1u << JOURNAL_STATUSES) - 1, delivered = 1u << JOURNAL_DELIVERED,
+	const unsigned all = (1u << JOURNAL_STATUSES) - 1,
 		       open = 1u << JOURNAL_RECEIVED | 1u << JOURNAL_PROCESSING | 1u << JOURNAL_RETRYING;
 	unsigned statuses = f->statuses ? f->statuses : all;
-	if (f->error.ptr) /* what was delivered has none */
-		statuses &= ~delivered;
 	return f->due_by ? statuses & open : statuses;
 }
 
-/* The capped number of rows of that lead, or -1 when it would need too many runs. */
-static int64_t lead_by_delivery(struct journal *j, const struct journal_filter *f, struct plan *plan)
+/* Kinds and statuses that the filter asks for, and that there are any deliveries of. */
+static void plan_kinds(struct journal *j, const struct journal_filter *f, struct plan *plan)
 {
-	int64_t rows = 0;
-	unsigned statuses = statuses_of(f);
 	struct db_query *q =
-	    db_query(&j->db, "SELECT id FROM destination WHERE :name IS NULL OR name = :name ORDER BY id LIMIT 201");
-	db_set_text(q, ":name", f->destination);
-	for (plan->count = 0; rows >= 0 && db_row(q);)
-		for (int status = 0; status < JOURNAL_STATUSES && rows >= 0; status++) {
-			if (!(statuses & (1u << status)))
-				continue;
-			if (plan->count == RUNS) {
-				rows = -1;
-				break;
-			}
-			plan->runs[plan->count++] = (struct run){.destination = db_int(q, 0), .status = status};
-			struct db_query *count = db_query(
-			    &j->db, "SELECT count(*) FROM (SELECT 1 FROM delivery WHERE destination = :destination "
-				    "AND status = :status LIMIT :enough)");
-			db_set_int(count, ":destination", db_int(q, 0));
-			db_set_int(count, ":status", status);
-			db_set_int(count, ":enough", ENOUGH - rows);
-			rows += ask(count);
-		}
-	db_done(q);
-	return rows;
-}
-
-static int64_t lead_by_type(struct journal *j, const struct journal_filter *f, struct plan *plan)
-{
-	int64_t rows = 0;
-	struct db_query *q = /* from each type straight to the next */
-	    db_query(&j->db,
-		     "WITH RECURSIVE t (type) AS (SELECT min(type) FROM event UNION ALL SELECT (SELECT min(type) "
-		     "FROM event WHERE type > t.type) FROM t WHERE t.type IS NOT NULL) "
-		     "SELECT type, (SELECT count(*) FROM (SELECT 1 FROM event e WHERE e.type = t.type LIMIT :enough)) "
-		     "FROM t WHERE type GLOB :type");
-	db_set_text(q, ":type", f->type);
-	db_set_int(q, ":enough", ENOUGH);
-	for (plan->count = 0; rows >= 0 && db_row(q);) {
-		if (plan->count == RUNS) {
-			rows = -1;
-			break;
-		}
-		struct slice type = db_text(q, 0);
-		plan->runs[plan->count++] =
-		    (struct run){.destination = (int64_t)plan->types.len, .key = (int64_t)type.len};
-		buf_add_slice(&plan->types, type);
-		rows += db_int(q, 1);
-	}
-	db_done(q);
-	return rows < ENOUGH ? rows : ENOUGH;
-}
-
-/* A subject's key holds its source too: without one given, each that there is. */
-static bool lead_by_subject(struct journal *j, const struct journal_filter *f, struct plan *plan)
-{
-	if (f->subject.len > EVENT_NAME_LIMIT)
-		return false;
-	struct db_query *q =
-	    db_query(&j->db, "SELECT source FROM tally WHERE axis = 4 AND (:source IS NULL OR source = "
-			     ":source) LIMIT 201");
+	    db_query(&j->db, "SELECT id, status FROM tally JOIN kind ON id = of WHERE axis = 6 AND slot = 0 AND n > 0 "
+			     "AND (:statuses >> status) & 1 AND (:source IS NULL OR source = :source) "
+			     "AND (:type IS NULL OR type IS NULL OR type GLOB :type) AND (:destination IS NULL "
+			     "OR destination = (SELECT d.id FROM destination d WHERE d.name = :destination))");
+	db_set_int(q, ":statuses", statuses_of(f));
 	db_set_text(q, ":source", f->source);
-	for (plan->count = 0; plan->count <= RUNS && db_row(q); plan->count++)
-		if (plan->count < RUNS)
-			plan->runs[plan->count].key = journal_subject_key(db_text(q, 0), f->subject);
+	db_set_text(q, ":type", f->type);
+	db_set_text(q, ":destination", f->destination);
+	while (db_row(q))
+		add_run(plan, (struct run){.kind = db_int(q, 0), .status = db_int(q, 1)});
 	db_done(q);
-	return plan->count <= RUNS;
 }
 
-/* The shortest; of leads that are all long, the one that leaves out what most deliveries are. */
+static int by_kind(const void *a, const void *b)
+{
+	const struct run *left = a, *right = b;
+	if (left->kind != right->kind)
+		return left->kind < right->kind ? -1 : 1;
+	return (left->status > right->status) - (left->status < right->status);
+}
+
+/* From each kind and status of an error straight to the next; those that the filter asks for stand in `asked`. */
+static void plan_error(struct journal *j, int64_t error, const struct plan *asked, struct plan *plan)
+{
+	struct run run = {.error = error, .kind = -1};
+	for (bool more = true; more;) {
+		struct db_query *q = db_query(&j->db, "SELECT kind, status FROM delivery INDEXED BY delivery_error "
+						      "WHERE error = :error AND (kind, status) > (:kind, :status) "
+						      "ORDER BY kind, status LIMIT 1");
+		db_set_int(q, ":error", error);
+		db_set_int(q, ":kind", run.kind);
+		db_set_int(q, ":status", run.status);
+		more = db_row(q);
+		run.kind = db_int(q, 0);
+		run.status = db_int(q, 1);
+		db_done(q);
+		if (more && bsearch(&run, asked->runs, asked->count, sizeof run, by_kind))
+			add_run(plan, run);
+	}
+}
+
+/* False when so many texts hold what is looked for that it is quicker to look at deliveries. */
+static bool plan_errors(struct journal *j, const struct journal_filter *f, const struct plan *asked, struct plan *plan)
+{
+	int64_t ids[ERRORS];
+	size_t count;
+	if (!journal_find_errors(j, f->error, ids, &count, ERRORS))
+		return false;
+	plan->lead = LEAD_ERROR;
+	for (size_t i = 0; i < count; i++)
+		plan_error(j, ids[i], asked, plan);
+	return true;
+}
+
+/* The newest first. */
+static void plan_subject(struct journal *j, struct plan *plan)
+{
+	int64_t last = ask(db_query(&j->db, "SELECT max(seq) FROM event")),
+		first = ask(db_query(&j->db, "SELECT min(seq) FROM event"));
+	plan->lead = LEAD_SUBJECT;
+	last = last < plan->to ? last : plan->to;
+	first = first > plan->from ? first : plan->from;
+	for (int64_t block = last >> SUBJECT_SHIFT; block >= first >> SUBJECT_SHIFT; block--)
+		add_run(plan, (struct run){.block = block});
+}
+
 static void make_plan(struct journal *j, const struct journal_filter *f, struct plan *plan)
 {
+	struct plan kinds = {.lead = LEAD_KIND, .ok = true};
 	bound(j, f, plan);
-	plan->lead = LEAD_ALL;
+	kinds.from = plan->from;
+	kinds.to = plan->to;
 	if (f->id_count) {
 		plan->lead = LEAD_IDS;
-		return;
-	}
-	if (f->subject.ptr && lead_by_subject(j, f, plan)) {
-		plan->lead = LEAD_SUBJECT;
-		return;
-	}
-	bool rare = !(statuses_of(f) & 1u << JOURNAL_DELIVERED);
-	int64_t types = f->type.ptr ? lead_by_type(j, f, plan) : -1;
-	if (types >= 0 && (types < ENOUGH || !rare)) {
-		plan->lead = LEAD_TYPE;
-		if (types < ENOUGH / 10)
+	} else if (f->subject.ptr) {
+		plan_subject(j, plan);
+	} else if (f->statuses || f->due_by || f->type.ptr || f->source.ptr || f->destination.ptr || f->error.ptr) {
+		plan_kinds(j, f, &kinds);
+		qsort(kinds.runs, kinds.count, sizeof *kinds.runs, by_kind);
+		if (!f->error.ptr || !plan_errors(j, f, &kinds, plan)) {
+			free(plan->runs);
+			*plan = kinds;
 			return;
-	}
-	struct plan *other = rare || f->destination.ptr ? calloc(1, sizeof *other) : NULL;
-	int64_t deliveries = other ? lead_by_delivery(j, f, other) : -1;
-	if (deliveries >= 0 && (plan->lead == LEAD_ALL || deliveries < types)) {
-		plan->lead = LEAD_DELIVERY;
-		plan->count = other->count;
-		memcpy(plan->runs, other->runs, other->count * sizeof *other->runs);
-	}
-	free(other);
-	if (plan->lead == LEAD_ALL && f->source.ptr)
-		plan->lead = LEAD_SOURCE;
-}
-
-/* ---- the statement ---- */
-
-static const char *const joined = " LEFT JOIN destination n ON n.id = d.destination";
-
-/* What all runs have in common, and their end. */
-static void end_run(struct buf *sql, const struct journal_filter *f)
-{
-	journal_add_conditions(sql, f);
-	buf_add_text(sql, " AND e.seq >= :from AND e.seq <= :to AND (e.seq < :to OR d.destination > :row_destination)");
-}
-
-static void add_runs(struct buf *sql, const struct journal_filter *f, const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->count; i++) {
-		buf_add_text(sql, i ? " UNION ALL SELECT * FROM (" : "SELECT * FROM (");
-		if (plan->lead == LEAD_TYPE)
-			buf_printf(sql,
-				   "SELECT e.seq AS ev, d.destination AS de FROM event e INDEXED BY event_type "
-				   "CROSS JOIN delivery d ON d.event = e.seq AND e.type = :run%zu%s",
-				   i, joined);
-		else
-			buf_printf(
-			    sql,
-			    "SELECT d.event AS ev, d.destination AS de FROM delivery d INDEXED BY delivery_status "
-			    "CROSS JOIN event e ON e.seq = d.event AND d.destination = %lld AND d.status = %lld "
-			    "AND d.event >= :from AND d.event <= :to%s",
-			    (long long)plan->runs[i].destination, (long long)plan->runs[i].status, joined);
-		end_run(sql, f);
-		buf_printf(sql, " ORDER BY %s DESC, d.destination LIMIT :rows)",
-			   plan->lead == LEAD_TYPE ? "e.seq" : "d.event");
-	}
-	if (plan->count == 0)
-		buf_add_text(sql, "SELECT 0 AS ev, 0 AS de WHERE false");
-}
-
-/* From one run of events to the one before it, for each key. */
-static void add_subject(struct buf *sql, const struct journal_filter *f, const struct plan *plan)
-{
-	buf_printf(
-	    sql,
-	    "WITH RECURSIVE run (r) AS (SELECT min(:to, (SELECT coalesce(max(seq), 0) FROM event)) >> %d UNION ALL "
-	    "SELECT r - 1 FROM run WHERE r > max(:from, (SELECT coalesce(min(seq), 0) FROM event)) >> %d) "
-	    "SELECT d.event AS ev, d.destination AS de FROM run CROSS JOIN delivery d INDEXED BY delivery_subject "
-	    "ON d.event >> %d = r AND d.subject_key IN (",
-	    RUN_SHIFT, RUN_SHIFT, RUN_SHIFT);
-	for (size_t i = 0; i < plan->count; i++)
-		buf_printf(sql, "%s%lld", i ? ", " : "", (long long)plan->runs[i].key);
-	buf_printf(sql, ") CROSS JOIN event e ON e.seq = d.event%s", joined);
-	end_run(sql, f);
-}
-
-static void add_keys(struct buf *sql, const struct journal_filter *f, const struct plan *plan)
-{
-	static const char *const whole[] = {
-	    [LEAD_ALL] = "NOT INDEXED", [LEAD_SOURCE] = "INDEXED BY event_source", [LEAD_IDS] = "INDEXED BY event_key"};
-	if (plan->lead == LEAD_DELIVERY || plan->lead == LEAD_TYPE) {
-		add_runs(sql, f, plan);
-	} else if (plan->lead == LEAD_SUBJECT) {
-		add_subject(sql, f, plan);
-	} else {
-		buf_printf(
-		    sql,
-		    "SELECT e.seq AS ev, d.destination AS de FROM event e %s CROSS JOIN delivery d ON d.event = e.seq%s",
-		    whole[plan->lead], joined);
-		end_run(sql, f);
-		buf_add_text(sql, " ORDER BY e.seq DESC, d.destination LIMIT :rows");
+		}
+		plan->ok = plan->ok && kinds.ok;
+		free(kinds.runs);
 	}
 }
 
-static void bind_runs(struct db_query *q, const struct plan *plan)
+/* ---- the keys of a page ---- */
+
+struct keys {
+	struct journal_key list[PAGE];
+	size_t count;
+};
+
+static bool is_newer(struct journal_key a, struct journal_key b)
 {
-	char name[32];
-	for (size_t i = 0; plan->lead == LEAD_TYPE && i < plan->count; i++) {
-		snprintf(name, sizeof name, ":run%zu", i);
-		db_set_text(q, name,
-			    (struct slice){plan->types.data + plan->runs[i].destination, (size_t)plan->runs[i].key});
+	return a.event != b.event ? a.event > b.event : a.destination < b.destination;
+}
+
+/* Both stand in the order of the list; what is no longer among the first `rows` goes. */
+static void merge(struct keys *keys, const struct keys *more, size_t rows)
+{
+	struct keys merged;
+	size_t a = 0, b = 0;
+	for (merged.count = 0; merged.count < rows && (a < keys->count || b < more->count);) {
+		bool ours = b == more->count || (a < keys->count && is_newer(keys->list[a], more->list[b]));
+		merged.list[merged.count++] = ours ? keys->list[a++] : more->list[b++];
+	}
+	memcpy(keys->list, merged.list, merged.count * sizeof *merged.list);
+	keys->count = merged.count;
+}
+
+/* What the run itself does not see to. */
+static void add_conditions(struct buf *sql, const struct journal_filter *f, enum lead lead)
+{
+	struct journal_filter left = *f;
+	if (lead == LEAD_KIND || lead == LEAD_ERROR) {
+		left.source = left.destination = SLICE_NONE;
+		left.statuses = 0;
+	}
+	if (lead == LEAD_ERROR)
+		left.error = SLICE_NONE;
+	journal_add_conditions(sql, &left);
+}
+
+/* One run's part of a page. Tables that no condition names are not looked at: SQLite leaves such outer joins out, and these. */
+static void add_statement(struct buf *sql, const struct journal_filter *f, enum lead lead)
+{
+	static const char *const from[] = {
+	    [LEAD_ALL] = "event e NOT INDEXED CROSS JOIN delivery d ON d.event = e.seq",
+	    [LEAD_KIND] = "delivery d INDEXED BY delivery_kind",
+	    [LEAD_ERROR] = "delivery d INDEXED BY delivery_error",
+	    [LEAD_SUBJECT] = "event e INDEXED BY event_subject CROSS JOIN delivery d ON d.event = e.seq",
+	    [LEAD_IDS] = "event e INDEXED BY event_key CROSS JOIN delivery d ON d.event = e.seq"};
+	static const char *const run[] = {[LEAD_ALL] = "",
+					  [LEAD_KIND] = " AND d.kind = :kind AND d.status = :status",
+					  [LEAD_ERROR] =
+					      " AND d.error = :run_error AND d.kind = :kind AND d.status = :status",
+					  [LEAD_SUBJECT] = " AND e.seq >> 15 = :block",
+					  [LEAD_IDS] = ""};
+	bool by_delivery = lead == LEAD_KIND || lead == LEAD_ERROR;
+	const char *event = by_delivery ? "d.event" : "e.seq";
+	buf_printf(sql, "SELECT d.event, d.destination FROM %s", from[lead]);
+	if (by_delivery && (f->since || f->until || f->type.ptr))
+		buf_add_text(sql, " CROSS JOIN event e ON e.seq = d.event");
+	buf_add_text(sql, " LEFT JOIN destination n ON n.id = d.destination LEFT JOIN error x ON x.id = d.error");
+	add_conditions(sql, f, lead);
+	buf_printf(sql,
+		   "%s AND %s >= :from AND %s <= :to AND (%s < :to OR d.destination > :row_destination) "
+		   "ORDER BY %s DESC, d.destination LIMIT :rows",
+		   run[lead], event, event, event, event);
+}
+
+static void bind_conditions(struct db_query *q, const struct journal_filter *f, enum lead lead)
+{
+	struct journal_filter left = *f;
+	if (lead == LEAD_KIND || lead == LEAD_ERROR)
+		left.source = left.destination = SLICE_NONE;
+	if (lead == LEAD_ERROR)
+		left.error = SLICE_NONE;
+	journal_bind_conditions(q, &left);
+}
+
+static void bind_run(struct db_query *q, enum lead lead, const struct run *run)
+{
+	if (lead == LEAD_ERROR)
+		db_set_int(q, ":run_error", run->error);
+	if (lead == LEAD_KIND || lead == LEAD_ERROR) {
+		db_set_int(q, ":kind", run->kind);
+		db_set_int(q, ":status", run->status);
+	}
+	if (lead == LEAD_SUBJECT)
+		db_set_int(q, ":block", run->block);
+}
+
+static void read_run(struct db_query *q, struct keys *keys)
+{
+	for (keys->count = 0; keys->count < PAGE && db_row(q); keys->count++)
+		keys->list[keys->count] = (struct journal_key){db_int(q, 0), db_int(q, 1)};
+}
+
+/* Events older than the page's last so far need not be looked for. */
+static int64_t oldest_wanted(const struct plan *plan, const struct keys *keys, size_t rows)
+{
+	int64_t last = keys->count == rows ? keys->list[rows - 1].event : 0;
+	return last > plan->from ? last : plan->from;
+}
+
+static void read_keys(struct journal *j, const struct journal_filter *f, const struct plan *plan,
+		      struct journal_key behind, size_t rows, struct keys *keys, struct buf *sql)
+{
+	static const struct run whole = {.block = 0};
+	bool paged = behind.event && behind.event <= plan->to,
+	     whole_list = plan->lead == LEAD_ALL || plan->lead == LEAD_IDS;
+	size_t runs = whole_list ? 1 : plan->count;
+	struct keys more;
+	add_statement(sql, f, plan->lead);
+	struct db_query *q = buf_ok(sql) ? db_compose(&j->db, sql->data) : NULL;
+	for (size_t i = 0; i < runs; i++) {
+		int64_t from = oldest_wanted(plan, keys, rows);
+		const struct run *run = whole_list ? &whole : &plan->runs[i];
+		if (plan->lead == LEAD_SUBJECT && run->block < from >> SUBJECT_SHIFT)
+			break;
+		bind_conditions(q, f, plan->lead);
+		bind_run(q, plan->lead, run);
+		db_set_int(q, ":from", from);
+		db_set_int(q, ":to", paged ? behind.event : plan->to);
+		db_set_int(q, ":row_destination", paged ? behind.destination : -1);
+		db_set_int(q, ":rows", (int64_t)rows);
+		read_run(q, &more);
+		db_done(q);
+		merge(keys, &more, rows);
+	}
+	db_finish(q);
+}
+
+static void read_rows(struct journal *j, const struct keys *keys, struct page *page)
+{
+	for (size_t i = 0; i < keys->count; i++) {
+		struct db_query *q = db_query(&j->db, row_of_key);
+		db_set_int(q, ":event", keys->list[i].event);
+		db_set_int(q, ":destination", keys->list[i].destination);
+		if (db_row(q))
+			read_row(page, q);
+		db_done(q);
 	}
 }
 
-/* The next page behind that row. */
+static int end_look(struct journal *j, struct diag *d)
+{
+	int result = db_failed(&j->db, d);
+	if (!j->in_transaction && !sqlite3_get_autocommit(j->db.sqlite))
+		db_script(&j->db, "ROLLBACK");
+	return result;
+}
+
+/* The next page behind that row, out of one state of the journal. */
 static int read_page(struct journal *j, const struct journal_filter *f, struct journal_key behind, size_t rows,
 		     struct page *page, struct diag *d)
 {
 	struct buf sql = BUF_INIT;
-	struct plan *plan = calloc(1, sizeof *plan);
-	if (!plan)
-		return diag_fail(d, DIAG_IO, "out of memory");
-	make_plan(j, f, plan);
-	buf_printf(&sql, "%s FROM (", row_columns);
-	add_keys(&sql, f, plan);
-	buf_add_text(&sql, ") JOIN event e ON e.seq = ev JOIN delivery d ON d.event = ev AND d.destination = de "
-			   "LEFT JOIN destination n ON n.id = de ORDER BY e.seq DESC, d.destination LIMIT :rows");
-	bool ok = buf_ok(&sql) && buf_ok(&plan->types);
-	struct db_query *q = ok ? db_compose(&j->db, sql.data) : NULL;
-	if (!(plan->lead <= LEAD_TYPE && plan->lead != LEAD_ALL && plan->count == 0)) {
-		bool paged = behind.event && behind.event <= plan->to;
-		journal_bind_conditions(q, f);
-		bind_runs(q, plan);
-		db_set_int(q, ":from", plan->from);
-		db_set_int(q, ":to", paged ? behind.event : plan->to);
-		db_set_int(q, ":row_destination", paged ? behind.destination : -1);
-	}
-	db_set_int(q, ":rows", (int64_t)rows);
+	struct plan plan = {.lead = LEAD_ALL, .ok = true};
+	struct keys keys = {.count = 0};
 	page->count = 0;
 	buf_clear(&page->text);
-	while (db_row(q))
-		read_row(page, q);
-	db_finish(q);
-	ok = ok && buf_ok(&page->text);
+	if (!j->in_transaction)
+		db_script(&j->db, "BEGIN");
+	make_plan(j, f, &plan);
+	if (plan.ok)
+		read_keys(j, f, &plan, behind, rows, &keys, &sql);
+	read_rows(j, &keys, page);
+	bool ok = plan.ok && buf_ok(&sql) && buf_ok(&page->text);
 	buf_free(&sql);
-	buf_free(&plan->types);
-	free(plan);
-	if (db_failed(&j->db, d) < 0)
+	free(plan.runs);
+	if (end_look(j, d) < 0)
 		return -1;
 	return ok ? 0 : diag_fail(d, DIAG_IO, "out of memory");
 }

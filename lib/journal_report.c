@@ -8,7 +8,7 @@
 #include "journal_internal.h"
 
 enum {
-	LOOKED_AT = 2000, /* troubled deliveries, the newest of each destination, whose errors are put together */
+	LOOKED_AT = 1000, /* troubled deliveries, the newest of each destination, whose errors are put together */
 	GROUPS = 500,     /* of alike ones */
 };
 
@@ -27,23 +27,37 @@ static int64_t hour_of(int64_t at)
 	return at / TALLY_HOUR_MS;
 }
 
-/* Is this filter about what the cells of deliveries know? */
-static bool cells_know(const struct journal_filter *f)
+/* Have types become so many that some share a kind? */
+static bool types_share_kinds(struct journal *j)
 {
-	return !f->type.ptr && !f->subject.ptr && !f->error.ptr && !f->due_by && !f->changed_since && !f->id_count;
+	struct db_query *q = db_query(&j->db, "SELECT 1 FROM kind WHERE type IS NULL AND destination IS NOT NULL");
+	bool shared = db_row(q);
+	db_done(q);
+	return shared;
+}
+
+/* Is this filter about what the cells of deliveries know? */
+static bool cells_know(struct journal *j, const struct journal_filter *f)
+{
+	return !f->subject.ptr && !f->error.ptr && !f->due_by && !f->changed_since && !f->id_count &&
+	       !(f->type.ptr && types_share_kinds(j));
 }
 
 /* The filter as conditions on the cells of deliveries, whole hours from :from and before :to. */
 static void add_cells(struct buf *sql, enum tally_axis axis, const char *columns, const struct journal_filter *f)
 {
-	buf_printf(sql,
-		   "SELECT %s FROM tally LEFT JOIN destination d ON d.id = destination "
-		   "WHERE axis = %d AND slot >= :from AND slot < :to AND n > 0",
-		   columns, axis);
+	buf_printf(sql, "SELECT %s FROM tally WHERE axis = %d AND slot >= :from AND slot < :to AND n > 0", columns,
+		   axis);
+	if (f->destination.ptr || f->source.ptr || f->type.ptr)
+		buf_add_text(sql, " AND of IN (SELECT id FROM kind WHERE destination IS NOT NULL");
 	if (f->destination.ptr)
-		buf_add_text(sql, " AND d.name = :destination");
+		buf_add_text(sql, " AND destination = (SELECT d.id FROM destination d WHERE d.name = :destination)");
 	if (f->source.ptr)
 		buf_add_text(sql, " AND source = :source");
+	if (f->type.ptr)
+		buf_add_text(sql, " AND type GLOB :type");
+	if (f->destination.ptr || f->source.ptr || f->type.ptr)
+		buf_add_char(sql, ')');
 	if (f->statuses)
 		buf_printf(sql, " AND (%u >> status) & 1", f->statuses);
 }
@@ -54,6 +68,8 @@ static void bind_cells(struct db_query *q, const struct journal_filter *f, int64
 		db_set_text(q, ":destination", f->destination);
 	if (f->source.ptr)
 		db_set_text(q, ":source", f->source);
+	if (f->type.ptr)
+		db_set_text(q, ":type", f->type);
 	db_set_int(q, ":from", from);
 	db_set_int(q, ":to", to);
 }
@@ -149,9 +165,10 @@ static int tally_all(struct journal *j, struct journal_tally *tally, struct diag
 int journal_tally(struct journal *j, const struct journal_filter *f, struct journal_tally *tally, struct diag *d)
 {
 	*tally = (struct journal_tally){.first_at = 0};
-	if (!cells_know(f))
+	if (!cells_know(j, f))
 		return tally_rows(j, f, tally, d);
-	if (!f->since && !f->until && !f->statuses && !f->source.ptr && !f->destination.ptr)
+	bool every = !f->statuses && !f->source.ptr && !f->destination.ptr && !f->type.ptr;
+	if (!f->since && !f->until && every)
 		return tally_all(j, tally, d);
 	int64_t from = hour_of(f->since + TALLY_HOUR_MS - 1), to = f->until ? hour_of(f->until) : INT32_MAX, first,
 		last;
@@ -163,7 +180,7 @@ int journal_tally(struct journal *j, const struct journal_filter *f, struct jour
 		return -1;
 	if (first) /* to the event where all events are meant; else to the hour */
 		widen(tally,
-		      f->statuses || f->source.ptr || f->destination.ptr
+		      !every
 			  ? first * TALLY_HOUR_MS
 			  : received(
 				j,
@@ -182,7 +199,7 @@ int journal_hours(struct journal *j, const struct journal_filter *filter, int64_
 	int64_t from = hour_of(now) - JOURNAL_HOURS + 1;
 	if (day.since < from * TALLY_HOUR_MS)
 		day.since = from * TALLY_HOUR_MS;
-	bool cells = cells_know(filter) && !day.until && day.since % TALLY_HOUR_MS == 0;
+	bool cells = cells_know(j, filter) && !day.until && day.since % TALLY_HOUR_MS == 0;
 	if (cells) {
 		add_cells(&sql, TALLY_STATE, "slot, sum(n), sum(iif(status IN (3, 4), n, 0))", filter);
 	} else {
@@ -264,7 +281,7 @@ int journal_histogram(struct journal *j, const struct journal_filter *f,
 {
 	struct histogram h = {each, context, true};
 	int64_t from = hour_of(f->since + TALLY_HOUR_MS - 1), to = f->until ? hour_of(f->until) : INT32_MAX;
-	if (!cells_know(f) || from >= to)
+	if (!cells_know(j, f) || from >= to)
 		return histogram_rows(j, f, f->since, f->until, &h, d);
 	/* hours that the times begin or end in are counted by their rows */
 	if ((f->since && histogram_rows(j, f, f->since, from * TALLY_HOUR_MS, &h, d) < 0) ||
@@ -277,10 +294,11 @@ int journal_sources(struct journal *j, const struct journal_filter *filter,
 		    bool (*each)(const struct journal_source *source, void *context), void *context, struct diag *d)
 {
 	struct buf sql = BUF_INIT;
-	bool ever = cells_know(filter) && !filter->until && !filter->since && !filter->statuses &&
-		    !filter->destination.ptr && !filter->source.ptr;
+	bool ever = cells_know(j, filter) && !filter->until && !filter->since && !filter->statuses &&
+		    !filter->destination.ptr && !filter->source.ptr && !filter->type.ptr;
 	if (ever) {
-		buf_add_text(&sql, "SELECT source, last_at FROM tally WHERE axis = 4 ORDER BY source");
+		buf_add_text(&sql, "SELECT source, last_at FROM tally JOIN kind ON id = of WHERE axis = 4 AND slot = 0 "
+				   "ORDER BY source");
 	} else {
 		buf_add_text(&sql, "SELECT e.source, max(e.received_at)" JOURNAL_FROM_HISTORY);
 		journal_add_conditions(&sql, filter);
@@ -305,8 +323,8 @@ static int64_t later(int64_t a, int64_t b)
 
 static int64_t last_delivered(struct journal *j, int64_t destination)
 {
-	struct db_query *q = db_query(&j->db, "SELECT max(last_at) FROM tally WHERE axis = 3 AND slot = 0 "
-					      "AND destination = :destination AND status = 2");
+	struct db_query *q = db_query(&j->db, "SELECT max(last_at) FROM tally WHERE axis = 3 AND slot = 0 AND of IN "
+					      "(SELECT id FROM kind WHERE destination = :destination) AND status = 2");
 	db_set_int(q, ":destination", destination);
 	int64_t at = db_row(q) ? db_int(q, 0) : 0;
 	db_done(q);
@@ -352,7 +370,7 @@ static void add_days(struct journal *j, int64_t destination, int64_t now, struct
 {
 	struct db_query *q =
 	    db_query(&j->db, "SELECT slot, n FROM tally WHERE axis = 5 AND slot > :from AND slot <= :to "
-			     "AND destination = :destination");
+			     "AND of = :destination");
 	int64_t last = hour_of(now);
 	db_set_int(q, ":from", last - JOURNAL_DAYS * 24);
 	db_set_int(q, ":to", last);
@@ -382,7 +400,7 @@ int journal_courses(struct journal *j, int64_t now, bool (*each)(const struct jo
 		struct journal_course course = {.destination = db_text(q, 1)};
 		struct db_query *cells = db_query(
 		    &j->db, "SELECT (:now - slot) / :slots, status, sum(n), max(last_at) FROM tally WHERE axis = 1 "
-			    "AND slot > :from AND slot <= :now AND destination = :destination AND n > 0 GROUP BY 1, 2");
+			    "AND slot > :from AND slot <= :now AND of = :destination AND n > 0 GROUP BY 1, 2");
 		db_set_int(cells, ":now", now / TALLY_SLOT_MS);
 		db_set_int(cells, ":slots", SLOTS);
 		db_set_int(cells, ":from", now / TALLY_SLOT_MS - JOURNAL_HOURS * SLOTS);
@@ -463,14 +481,16 @@ static int gather(struct journal *j, const struct journal_filter *f, int64_t des
 {
 	struct journal_filter others = *f;
 	struct buf sql = BUF_INIT;
-	bool all = cells_know(f) || (!f->type.ptr && !f->subject.ptr && !f->error.ptr && !f->due_by && !f->id_count);
-	all = all && !f->since && !f->until && !f->source.ptr && !f->statuses;
+	bool all = !f->type.ptr && !f->subject.ptr && !f->error.ptr && !f->due_by && !f->id_count && !f->since &&
+		   !f->until && !f->source.ptr && !f->statuses;
 	others.changed_since = 0;
 	others.destination = SLICE_NONE;
-	buf_add_text(&sql, "SELECT d.event, d.updated_at, d.code, d.error, d.status "
+	buf_add_text(&sql, "SELECT d.event, d.updated_at, d.code, x.text, d.status "
 			   "FROM delivery d INDEXED BY delivery_trouble");
-	if (!all) {
+	if (!all)
 		buf_add_text(&sql, " CROSS JOIN event e ON e.seq = d.event");
+	buf_add_text(&sql, " LEFT JOIN error x ON x.id = d.error");
+	if (!all) {
 		journal_add_conditions(&sql, &others);
 	}
 	buf_add_text(&sql, all ? " WHERE" : " AND");
@@ -588,7 +608,8 @@ static void add_processing(struct journal *j, int64_t destination, int64_t late,
 	static const char id_of[] = "SELECT id FROM event WHERE seq = :number";
 	struct db_query *q =
 	    db_query(&j->db, "SELECT event, coalesce(started_at, claimed_at), lapses, claimed_at FROM delivery "
-			     "INDEXED BY delivery_status WHERE destination = :destination AND status = 1 LIMIT 5000");
+			     "INDEXED BY delivery_kind WHERE kind IN "
+			     "(SELECT id FROM kind WHERE destination = :destination) AND status = 1 LIMIT 5000");
 	int64_t oldest = 0, lapsed = 0;
 	db_set_int(q, ":destination", destination);
 	while (db_row(q)) {
@@ -614,9 +635,9 @@ int journal_backlogs(struct journal *j, int64_t now, bool (*each)(const struct j
 {
 	struct buf ids[2] = {BUF_INIT, BUF_INIT};
 	struct db_query *q = db_query(
-	    &j->db,
-	    "SELECT id, name, sum(n), sum(iif(status = 1, n, 0)) FROM tally JOIN destination ON id = destination "
-	    "WHERE axis = 6 AND slot = 0 AND status IN (0, 1, 4) GROUP BY id HAVING sum(n) > 0");
+	    &j->db, "SELECT d.id, name, sum(n), sum(iif(status = 1, n, 0)) FROM tally JOIN kind k ON k.id = of "
+		    "JOIN destination d ON d.id = k.destination "
+		    "WHERE axis = 6 AND slot = 0 AND status IN (0, 1, 4) GROUP BY d.id HAVING sum(n) > 0");
 	for (bool more = true; more && db_row(q);) {
 		struct journal_backlog backlog = {
 		    .destination = db_text(q, 1), .waiting = db_int(q, 2), .processing = db_int(q, 3)};
@@ -637,7 +658,8 @@ int journal_arrivals(struct journal *j, int64_t now, int64_t span_ms,
 		     bool (*each)(const struct journal_arrival *arrival, void *context), void *context, struct diag *d)
 {
 	enum { WEEK_SLOTS = (int)(7 * CLOCK_DAY / TALLY_SLOT_MS) };
-	struct db_query *q = db_query(&j->db, "SELECT source, last_at, n FROM tally WHERE axis = 4 ORDER BY source");
+	struct db_query *q = db_query(&j->db, "SELECT source, last_at, n, id FROM tally JOIN kind ON id = of "
+					      "WHERE axis = 4 AND slot = 0 ORDER BY source");
 	for (bool more = true; more && db_row(q);) {
 		struct journal_arrival arrival = {
 		    .source = db_text(q, 0), .last_at = db_int(q, 1), .ever = db_int(q, 2)};
@@ -645,11 +667,11 @@ int journal_arrivals(struct journal *j, int64_t now, int64_t span_ms,
 		for (int week = 0; week < 3; week++) {
 			struct db_query *sum =
 			    db_query(&j->db, "SELECT sum(n) FROM tally WHERE axis = 2 AND slot > :from "
-					     "AND slot <= :to AND source = :source");
+					     "AND slot <= :to AND of = :source");
 			int64_t to = now / TALLY_SLOT_MS - week * WEEK_SLOTS;
 			db_set_int(sum, ":from", to - span_ms / TALLY_SLOT_MS);
 			db_set_int(sum, ":to", to);
-			db_set_text(sum, ":source", arrival.source);
+			db_set_int(sum, ":source", db_int(q, 3));
 			*counts[week] = db_row(sum) ? db_int(sum, 0) : 0;
 			db_done(sum);
 		}
@@ -664,9 +686,9 @@ int journal_arrivals(struct journal *j, int64_t now, int64_t span_ms,
 int journal_evers(struct journal *j, bool (*each)(const struct journal_ever *ever, void *context), void *context,
 		  struct diag *d)
 {
-	struct db_query *q =
-	    db_query(&j->db, "SELECT name, source, status, n FROM tally JOIN destination "
-			     "ON id = destination WHERE axis = 3 AND slot = 0 ORDER BY id, source, status");
+	struct db_query *q = db_query(&j->db, "SELECT name, source, status, sum(n) FROM tally JOIN kind k ON k.id = of "
+					      "JOIN destination d ON d.id = k.destination WHERE axis = 3 AND slot = 0 "
+					      "GROUP BY d.id, source, status ORDER BY d.id, source, status");
 	for (bool more = true; more && db_row(q);) {
 		struct journal_ever ever = {db_text(q, 0), db_text(q, 1), (enum journal_status)db_int(q, 2),
 					    db_int(q, 3)};

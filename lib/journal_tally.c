@@ -5,27 +5,9 @@
 
 #include "journal_internal.h"
 
-const char *journal_source(struct journal *j, struct slice name)
-{
-	for (size_t i = 0; i < j->source_count; i++)
-		if (slice_is(name, j->sources[i]))
-			return j->sources[i];
-	char **grown = realloc(j->sources, (j->source_count + 1) * sizeof(char *));
-	char *copy = strndup(name.ptr ? name.ptr : "", name.len);
-	if (grown)
-		j->sources = grown;
-	if (!grown || !copy) {
-		free(copy);
-		db_note(&j->db, DIAG_IO, "out of memory");
-		return "";
-	}
-	return j->sources[j->source_count++] = copy;
-}
-
 static bool same_cell(const struct journal_cell *a, const struct journal_cell *b)
 {
-	return a->axis == b->axis && a->slot == b->slot && a->destination == b->destination && a->status == b->status &&
-	       strcmp(a->source, b->source) == 0;
+	return a->of == b->of && a->axis == b->axis && a->slot == b->slot && a->status == b->status;
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -65,15 +47,15 @@ static void add_to(struct journal *j, struct journal_cell cell)
 
 void journal_count_event(struct journal *j, int64_t event, struct slice source, int64_t now)
 {
-	const char *name = journal_source(j, source);
+	int64_t kind = journal_kind(j, source, SLICE_NONE, JOURNAL_OF_SOURCE);
 	add_to(j, (struct journal_cell){.axis = TALLY_RECEIPT,
 					.slot = now / TALLY_SLOT_MS,
-					.source = name,
+					.of = kind,
 					.n = 1,
 					.last_at = now,
 					.first_event = event,
 					.last_event = event});
-	add_to(j, (struct journal_cell){.axis = TALLY_EVENTS, .source = name, .n = 1, .last_at = now});
+	add_to(j, (struct journal_cell){.axis = TALLY_EVENTS, .of = kind, .n = 1, .last_at = now});
 }
 
 /* One more, or one less, of a delivery in a status that it came into at `at`. */
@@ -82,22 +64,16 @@ static void count(struct journal *j, const struct journal_delivery *row, enum jo
 {
 	add_to(j, (struct journal_cell){.axis = TALLY_STATE,
 					.slot = row->received_at / TALLY_HOUR_MS,
-					.destination = row->destination,
-					.source = row->source,
+					.of = row->kind,
 					.status = (int)status,
 					.n = n,
 					.last_at = n > 0 ? at : 0});
-	add_to(j, (struct journal_cell){.axis = TALLY_NOW,
-					.destination = row->destination,
-					.source = row->source,
-					.status = (int)status,
-					.n = n,
-					.last_at = n > 0 ? at : 0});
+	add_to(j, (struct journal_cell){
+		      .axis = TALLY_NOW, .of = row->kind, .status = (int)status, .n = n, .last_at = n > 0 ? at : 0});
 	if (status == JOURNAL_DELIVERED || troubled)
 		add_to(j, (struct journal_cell){.axis = TALLY_OUTCOME,
 						.slot = at / TALLY_SLOT_MS,
-						.destination = row->destination,
-						.source = "",
+						.of = row->destination,
 						.status = recovered ? TALLY_RECOVERED : (int)status,
 						.n = n,
 						.last_at = n > 0 ? at : 0});
@@ -117,22 +93,16 @@ void journal_count_leave(struct journal *j, const struct journal_delivery *row)
 
 void journal_count_ever(struct journal *j, const struct journal_delivery *row, enum journal_status status, int64_t now)
 {
-	add_to(j, (struct journal_cell){.axis = TALLY_EVER,
-					.destination = row->destination,
-					.source = row->source,
-					.status = (int)status,
-					.n = 1,
-					.last_at = now});
+	add_to(j, (struct journal_cell){
+		      .axis = TALLY_EVER, .of = row->kind, .status = (int)status, .n = 1, .last_at = now});
 }
 
 void journal_count_failure(struct journal *j, const struct journal_delivery *row, int64_t now)
 {
-	add_to(j, (struct journal_cell){.axis = TALLY_FAILURES,
-					.slot = now / TALLY_HOUR_MS,
-					.destination = row->destination,
-					.source = "",
-					.n = 1,
-					.last_at = now});
+	add_to(
+	    j,
+	    (struct journal_cell){
+		.axis = TALLY_FAILURES, .slot = now / TALLY_HOUR_MS, .of = row->destination, .n = 1, .last_at = now});
 }
 
 static void set_event(struct db_query *q, const char *name, int64_t event)
@@ -150,15 +120,14 @@ void journal_save_tallies(struct journal *j)
 		if (!cell->n) /* came and went within this transaction */
 			continue;
 		struct db_query *q = db_query(
-		    &j->db, "INSERT INTO tally VALUES (:axis, :slot, :destination, :source, :status, :n, :last_at, "
-			    ":first, :last) ON CONFLICT DO UPDATE SET n = n + excluded.n, "
+		    &j->db, "INSERT INTO tally VALUES (:axis, :slot, :of, :status, :n, :last_at, :first, :last) "
+			    "ON CONFLICT DO UPDATE SET n = n + excluded.n, "
 			    "last_at = max(last_at, excluded.last_at), "
 			    "first_event = min(first_event, excluded.first_event), "
 			    "last_event = max(last_event, excluded.last_event)");
 		db_set_int(q, ":axis", cell->axis);
 		db_set_int(q, ":slot", cell->slot);
-		db_set_int(q, ":destination", cell->destination);
-		db_set_text(q, ":source", slice_of(cell->source));
+		db_set_int(q, ":of", cell->of);
 		db_set_int(q, ":status", cell->status);
 		db_set_int(q, ":n", cell->n);
 		db_set_int(q, ":last_at", cell->last_at);
@@ -184,8 +153,5 @@ void journal_sweep_tallies(struct journal *j, int64_t before, int64_t long_befor
 
 void journal_free_tallies(struct journal *j)
 {
-	for (size_t i = 0; i < j->source_count; i++)
-		free(j->sources[i]);
-	free(j->sources);
 	free(j->tallies.cells);
 }

@@ -222,9 +222,11 @@ static int pattern_days(const struct journal_course *c, int hour)
 	int days = 0;
 	for (int day = 0; day < JOURNAL_DAYS; day++) {
 		int64_t hours[24], here = c->failures[day][hour];
+		if (here < PATTERN_LEAST)
+			continue;
 		memcpy(hours, c->failures[day], sizeof hours);
 		qsort(hours, 24, sizeof *hours, by_size);
-		days += here >= PATTERN_LEAST && here >= PATTERN_TIMES * hours[12];
+		days += here >= PATTERN_TIMES * hours[12];
 	}
 	return days;
 }

@@ -55,10 +55,33 @@ CREATE TABLE destination (
 ) STRICT;
 INSERT INTO destination (id) VALUES (0);
 
+-- What deliveries are of and for: one row for each source, type and destination that met. Deliveries carry its number, so that one
+-- index leads to those of any of the three. There are at most 1000 with a type: behind that a type shares the row of all others.
+CREATE TABLE kind (
+	id          INTEGER PRIMARY KEY,
+	source      TEXT NOT NULL,
+	type        TEXT,                         -- NULL: any that has no row of its own
+	destination INTEGER REFERENCES destination (id), -- NULL, then type is NULL too: the source itself, in counts of events
+	UNIQUE (source, type, destination)
+) STRICT;
+
+-- Error texts, and why something was skipped, each once.
+CREATE TABLE error (
+	id   INTEGER PRIMARY KEY,
+	text TEXT NOT NULL UNIQUE
+) STRICT;
+-- Which three bytes in a row (case of letters ignored) stand in 64 of them (id / 64), as bits of a hash: who looks for a part of a
+-- text passes over those that cannot hold it.
+CREATE TABLE error_grams (
+	block INTEGER PRIMARY KEY,
+	bits  BLOB NOT NULL
+) STRICT;
+
 -- One event for one destination.
 CREATE TABLE delivery (
 	event         INTEGER NOT NULL REFERENCES event (seq),
 	destination   INTEGER NOT NULL REFERENCES destination (id),
+	kind          INTEGER NOT NULL REFERENCES kind (id),
 	status        INTEGER NOT NULL,           -- 0 received 1 processing 2 delivered 3 failed 4 retrying 5 skipped
 	lane          INTEGER NOT NULL DEFAULT 0, -- 0 first attempts, 1 retries, 2 claims that lapse, 3 held by an earlier one of the subject
 	due_at        INTEGER,                    -- when it may be claimed: for new ones, retries and the end of leases; NULL: it has ended
@@ -72,13 +95,12 @@ CREATE TABLE delivery (
 	subject_key   INTEGER,                    -- hash of (source, subject)
 	http_status   INTEGER,
 	code          TEXT,                       -- of the last error: http-422, timeout-response, map …
-	error         TEXT,                       -- the same in plain words; for skipped: why
+	error         INTEGER REFERENCES error (id), -- the same in plain words; for skipped: why
 	record        TEXT,                       -- the destination's record
 	PRIMARY KEY (event, destination)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_due ON delivery (destination, lane, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX delivery_order ON delivery (destination, subject_key, event) WHERE due_at IS NOT NULL AND subject_key IS NOT NULL;
-CREATE INDEX delivery_failed ON delivery (event) WHERE status = 3;
 
 -- Attempts that have an outcome, or whose lease ended without one (code 'unknown').
 CREATE TABLE attempt (
@@ -128,8 +150,9 @@ SELECT e.source, e.id, e.type, e.subject, n.name AS destination,
        CASE WHEN d.status IN (0, 4)
             THEN strftime('%Y-%m-%dT%H:%M:%S', d.due_at / 1000, 'unixepoch') || printf('.%03dZ', d.due_at % 1000)
        END AS next_attempt_at,
-       d.record AS destination_record, d.http_status, d.error,
+       d.record AS destination_record, d.http_status, x.text AS error,
        CASE WHEN EXISTS (SELECT 1 FROM payload p WHERE p.event = e.seq) THEN 'stored' ELSE 'expired' END AS payload
   FROM delivery d
   JOIN event e ON e.seq = d.event
-  JOIN destination n ON n.id = d.destination;
+  JOIN destination n ON n.id = d.destination
+  LEFT JOIN error x ON x.id = d.error;

@@ -123,7 +123,8 @@ on_terminal() {
 	fill
 	line 'odd' '"\u001b[31m\u009b\n"' ',"evterror":"a\tb\\c \u202e"' >"$BATS_TEST_TMPDIR/odd"
 	evt-deliver <"$BATS_TEST_TMPDIR/odd"
-	sqlite3 "$EVT_JOURNAL" "update delivery set error = 'tab' || char(9) || 'esc' || char(27) || '[31m\\' where code = 'filter'"
+	sqlite3 "$EVT_JOURNAL" "update error set text = 'tab' || char(9) || 'esc' || char(27) || '[31m\\'
+		where id = (select error from delivery where code = 'filter'); update error_grams set bits = x''"
 	[ "$(evt-status --error esc | cut -f13)" = "tab\\tesc\\x1b[31m\\\\" ]
 	[ "$(evt-status --error esc --format jsonl | jq -r .error)" = $'tab\tesc\033[31m\\' ]
 	for format in table tsv json jsonl; do
@@ -255,13 +256,13 @@ on_terminal() {
 
 @test "every filter alone and with another gives what the view gives" {
 	fill
-	for ((i = 0; i < 30; i++)); do line "more$i" 1 ",\"evtskip\":\"reason $((i % 3))\""; done | evt-deliver
-	sqlite3 "$EVT_JOURNAL" "UPDATE event SET type = 'deal.won' WHERE id LIKE 'more1%'"
+	for ((i = 0; i < 30; i++)); do line "more$i" 1 ",\"evtskip\":\"Reason $((i % 3))\""; done |
+		sed '/"more1/s/"type":"[^"]*"/"type":"deal.won"/' | evt-deliver
 	local filters=("--status failed" "--status skipped" "--status delivered,retrying" "-d crm" "-d nobody" "--type deal.*" "--type contact.created"
-		"--source hubspot" "--source nobody" "--subject contact/more7" "--subject contact/bad" "--since 1h" "--until 1h" "--error reason")
+		"--source hubspot" "--source nobody" "--subject contact/more7" "--subject contact/bad" "--since 1h" "--until 1h" "--error reason" "--error SON" "--error t" "--error nowhere")
 	local where=("status = 'failed'" "status = 'skipped'" "status IN ('delivered', 'retrying')" "destination = 'crm'" "destination = 'nobody'"
 		"type GLOB 'deal.*'" "type = 'contact.created'" "source = 'hubspot'" "source = 'nobody'" "subject = 'contact/more7'"
-		"subject = 'contact/bad'" "true" "false" "error LIKE '%reason%'")
+		"subject = 'contact/bad'" "true" "false" "error LIKE '%reason%'" "error LIKE '%son%'" "error LIKE '%t%'" "false")
 	local a b
 	for a in "${!filters[@]}"; do
 		for b in "${!filters[@]}"; do

@@ -11,11 +11,12 @@ db.pragma('synchronous = FULL');
 for (const file of schema) db.exec(fs.readFileSync(file, 'utf8'));
 db.exec("INSERT INTO destination (name) VALUES ('crm')");
 const crm = db.prepare("SELECT id FROM destination WHERE name = 'crm'").get().id;
+db.exec("INSERT INTO kind (source, type, destination) VALUES ('x', 'y', 1)");
 const find = db.prepare('SELECT seq FROM event WHERE key = ? AND source = ? AND id = ?');
 const event = db.prepare(`INSERT INTO event (key, source, id, type, received_at, content_type, body, size, digest)
 	VALUES (?, 'x', ?, ?, ?, 'application/json', 1, ?, ?)`);
 const payload = db.prepare('INSERT INTO payload VALUES (?, ?)');
-const delivery = db.prepare('INSERT INTO delivery (event, destination, status, due_at, updated_at) VALUES (?, ?, 0, ?, ?)');
+const delivery = db.prepare('INSERT INTO delivery (event, destination, kind, status, due_at, updated_at) VALUES (?, ?, 1, 0, ?, ?)');
 const accept = db.transaction((body) => {
 	const { id, type } = JSON.parse(body), now = Date.now();
 	const key = crypto.createHash('sha256').update(id).digest().readBigInt64LE();
