@@ -53,8 +53,9 @@ overwrite() { # PAGE BYTES
 
 @test "pages overwritten: damaged, exit 65" {
 	make_journal
-	local page
-	for ((page = 1; page < 25; page++)); do
+	local page pages
+	pages=$(query 'PRAGMA page_count')
+	for ((page = 1; page < pages; page++)); do
 		overwrite "$page" 'these bytes are of another file, which a disk has put here'
 	done
 	all_say 65 'damaged; keep the file and see "DAMAGE" in evt-journal(5)'
