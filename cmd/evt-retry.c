@@ -19,7 +19,7 @@ static const char usage[] =
     "       evt-retry [-nqv] [-c DIR] [-j FILE] [-d DEST] ID...\n"
     "       evt-retry [-nqv] [-c DIR] [-j FILE] --failed [FILTERS]\n"
     "       evt-retry [-nqv] [-c DIR] [-j FILE] -d DEST --delivered [FILTERS]\n"
-    "       evt-retry [-nqv] [-c DIR] [-j FILE] [-d DEST] --give-up REASON ID...\n"
+    "       evt-retry [-nqv] [-c DIR] [-j FILE] [-d DEST] --give-up REASON [--failed] ID...|FILTERS\n"
     "Claims the deliveries that are due and prints their lines, for evt-transform and evt-deliver.\n"
     "With ids, --failed or --delivered, reopens those and prints theirs.\n"
     "\n"
@@ -28,7 +28,7 @@ static const char usage[] =
     "  -n, --dry-run    print the plan and change nothing\n"
     "  --failed         all failed deliveries that the filters let through\n"
     "  --delivered      all delivered ones: they are sent again\n"
-    "  --give-up REASON ends those that are received or retrying as failed\n"
+    "  --give-up REASON ends those that are received or retrying as failed; those that have failed hold no others then\n"
     "  --since TIME --until TIME --type GLOB --source NAME --subject TEXT --error TEXT --limit N\n"
     "  -c, --config DIR   -j, --journal FILE   -v, --verbose   -q, --quiet   -h, --help   -V, --version\n";
 
@@ -44,6 +44,7 @@ enum mode { DUE, IDS, FAILED, DELIVERED, GIVE_UP };
 
 struct retry {
 	enum mode mode;
+	bool failed; /* --failed */
 	struct journal_filter filter;
 	bool follow, dry_run;
 	struct slice reason; /* for giving up */
@@ -84,8 +85,9 @@ static bool tell_stranded(const struct journal_health *health, void *context)
 	bool asked_for = !r->filter.destination.ptr || slice_equal(r->filter.destination, health->name);
 	if (!asked_for || !health->waiting || dests_find(&r->dests, health->name))
 		return true;
-	diag_error("%.*s: %" PRId64 " deliveries wait for it, but it has no usable file in destinations/",
-		   (int)health->name.len, health->name.ptr, health->waiting);
+	diag_error("%.*s: %" PRId64 " deliveries wait for it, but it has no usable file in destinations/; "
+		   "if it is gone for good: evt-retry --give-up REASON -d %.*s",
+		   (int)health->name.len, health->name.ptr, health->waiting, (int)health->name.len, health->name.ptr);
 	r->dests.broken++;
 	return true;
 }
@@ -121,7 +123,9 @@ static int run(struct retry *r, const char *config, const char *journal)
 	struct diag d;
 	if (dests_load(&r->dests, config, &d) < 0)
 		return diag_report(&d);
-	if (r->filter.destination.ptr && !dests_find(&r->dests, r->filter.destination)) {
+	/* Those to a destination that is no more can be looked at and given up all the same. */
+	bool hands_out = !r->dry_run && r->mode != GIVE_UP;
+	if (hands_out && r->filter.destination.ptr && !dests_find(&r->dests, r->filter.destination)) {
 		diag_error("%.*s: no usable file in %s/destinations", (int)r->filter.destination.len,
 			   r->filter.destination.ptr, config);
 		return DIAG_CONFIG;
@@ -147,7 +151,7 @@ static int run(struct retry *r, const char *config, const char *journal)
 static void set_mode(struct options *o, struct retry *r, enum mode mode)
 {
 	if (r->mode != DUE && r->mode != mode)
-		options_wrong(o, "--failed, --delivered and --give-up exclude each other");
+		options_wrong(o, "--delivered and --give-up exclude each other");
 	r->mode = mode;
 }
 
@@ -156,11 +160,15 @@ static void check_usage(struct options *o, struct retry *r)
 {
 	const struct journal_filter *f = &r->filter;
 	bool filtered = f->since || f->until || f->type.ptr || f->source.ptr || f->subject.ptr || f->error.ptr;
+	if (r->failed && r->mode == DUE)
+		r->mode = FAILED;
 	if (f->id_count && r->mode == DUE)
 		r->mode = IDS;
-	if (f->id_count && (r->mode == FAILED || r->mode == DELIVERED))
+	if (f->id_count && (r->failed || r->mode == DELIVERED))
 		options_wrong(o, "give ids, or --failed or --delivered, not both");
-	if (r->mode == GIVE_UP && !f->id_count && !filtered)
+	if (r->failed && r->mode == DELIVERED)
+		options_wrong(o, "--delivered excludes --failed");
+	if (r->mode == GIVE_UP && !f->id_count && !filtered && !f->destination.ptr)
 		options_wrong(o, "--give-up: which? give ids, or filters");
 	if (r->mode == DELIVERED && !f->destination.ptr)
 		options_wrong(o, "--delivered sends again what has arrived: say where to with -d");
@@ -173,8 +181,8 @@ static void check_usage(struct options *o, struct retry *r)
 	static const unsigned statuses[] = {[FAILED] = 1u << JOURNAL_FAILED,
 					    [DELIVERED] = 1u << JOURNAL_DELIVERED,
 					    [GIVE_UP] = 1u << JOURNAL_RECEIVED | 1u << JOURNAL_RETRYING};
-	r->filter.statuses =
-	    f->id_count ? 0 : statuses[r->mode]; /* what is named by its id is told about, whatever it is */
+	/* What is named by its id is told about, whatever it is. */
+	r->filter.statuses = f->id_count ? 0 : statuses[r->failed ? FAILED : r->mode];
 }
 
 int main(int argc, char **argv)
@@ -191,8 +199,9 @@ int main(int argc, char **argv)
 			options_wrong(&o, "%s", d.text);
 		r.follow |= c == 'f';
 		r.dry_run |= c == 'n';
-		if (c == OPTION_FAILED || c == OPTION_DELIVERED)
-			set_mode(&o, &r, c == OPTION_FAILED ? FAILED : DELIVERED);
+		r.failed |= c == OPTION_FAILED;
+		if (c == OPTION_DELIVERED)
+			set_mode(&o, &r, DELIVERED);
 		if (c == OPTION_GIVE_UP) {
 			set_mode(&o, &r, GIVE_UP);
 			r.reason = slice_of(optarg);

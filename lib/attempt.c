@@ -23,7 +23,8 @@ int attempt_plan_init(struct attempt_plan *plan, struct dest *dest, const char *
 				      .limits = {.concurrency = dest->concurrency,
 						 .rate_per_ms = dest->rate_per_ms,
 						 .timeout_ms = dest->timeout_ms,
-						 .ordered = dest->ordered},
+						 .ordered = dest->ordered,
+						 .failed_hold = dest->failed_hold},
 				      .host = host_of(dest->url),
 				      .update_host = host_of(dest->update_url)};
 	plan->target = sender_target_new(dest, token_file);

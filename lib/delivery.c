@@ -200,11 +200,12 @@ static void review_held(struct delivery *r, int64_t now)
 	int64_t clock = clock_monotonic(), due_at = now;
 	bool quiet = r->input_ended && r->flying == 0 && !r->answered.count;
 	for (struct lane *l = r->lanes; l; l = l->next) {
-		if (l->waiting.count)
-			lane_recall(l, now);
 		const char *why = r->stopping ? "stopping" : lane_why_give_back(l, quiet, clock, now, &due_at);
 		if (why)
 			give_lane_back(r, l, due_at, why);
+		/* Behind the look at how long they have waited: those called back stand among the ready ones. */
+		if (l->waiting.count)
+			lane_recall(l, now);
 	}
 	if (is_blocked(r, clock))
 		make_room(r, now);

@@ -225,10 +225,13 @@ static void read_idempotency(struct conf_object *o, struct dest *dest)
 
 static void read_order(struct conf_object *o, struct dest *dest)
 {
-	static const char *const orders[] = {"none", "subject", NULL};
+	static const char *const orders[] = {"none", "subject", NULL}, *const on_failure[] = {"continue", "hold", NULL};
 	dest->ordered = conf_choice(o, "order", orders, dest->update_url ? 1 : 0) == 1;
 	if (dest->update_url && !dest->ordered)
 		conf_fail(o, "order", "\"update\" needs \"subject\"");
+	dest->failed_hold = conf_choice(o, "order_on_failure", on_failure, 0) == 1;
+	if (dest->failed_hold && !dest->ordered)
+		conf_fail(o, "order_on_failure", "without \"order\": \"subject\" there is no order to keep");
 }
 
 static void read_dest(struct conf_object *o, struct dest *dest)
@@ -326,6 +329,7 @@ struct journal_route dest_route(const struct dest *dest)
 {
 	return (struct journal_route){.destination = dest->name,
 				      .ordered = dest->ordered,
+				      .failed_hold = dest->failed_hold,
 				      .ambiguous_fails = dest->ambiguous_fails,
 				      .attempts = (int)dest->backoff.count + 1};
 }

@@ -50,6 +50,7 @@ struct dest {
 	int concurrency;
 	double rate_per_ms;   /* 0: no limit */
 	bool ordered;         /* "order": "subject", or implied by `update` */
+	bool failed_hold;     /* "order_on_failure": "hold" */
 	bool ambiguous_fails; /* "ambiguous": "fail" */
 	bool gone_retries;    /* "gone": "retry"; the default is "fail" */
 	struct backoff backoff;

@@ -106,6 +106,7 @@ enum { JOURNAL_CLAIM_ROWS = 256, JOURNAL_CLAIM_BYTES = 1024 * 1024 };
 struct journal_route {
 	const char *destination; /* borrowed */
 	bool ordered;            /* by subject: an earlier open delivery holds the later ones */
+	bool failed_hold;        /* and so does one that has failed, until it is delivered or given up */
 	bool ambiguous_fails;    /* a start without an outcome ends the delivery as failed */
 	int attempts;            /* how many, before it is failed */
 };
@@ -151,10 +152,10 @@ struct journal_ref {
 
 /* A destination's limits, as its file has them. */
 struct journal_limits {
-	int concurrency;    /* open starts, over all processes */
-	double rate_per_ms; /* starts; 0: no limit */
-	int64_t timeout_ms; /* the longest an attempt can take: the lease is extended past it */
-	bool ordered;
+	int concurrency;           /* open starts, over all processes */
+	double rate_per_ms;        /* starts; 0: no limit */
+	int64_t timeout_ms;        /* the longest an attempt can take: the lease is extended past it */
+	bool ordered, failed_hold; /* as in journal_route */
 };
 
 enum journal_start_answer {
@@ -239,8 +240,9 @@ enum journal_reopened {
 int journal_reopen(struct journal *j, const struct journal_key *keys, size_t count, struct slice to, int64_t now,
 		   struct journal_batch *batch, enum journal_reopened *answers, size_t *done, struct diag *d);
 
-/* Ends open deliveries as failed, with `why`: nobody wants to wait for them any longer. answers[i]: JOURNAL_REOPENED for one that has
- * been ended now, JOURNAL_BUSY, JOURNAL_ENDED_WELL for one that had ended already, JOURNAL_GONE. Runs its own transaction. */
+/* Ends open deliveries as failed, with `why`: nobody wants to wait for them any longer; notes the same of failed ones, which then hold
+ * nothing any more. answers[i]: JOURNAL_REOPENED for one that has been given up now, JOURNAL_BUSY, JOURNAL_ENDED_WELL for one that was
+ * delivered, skipped or given up before, JOURNAL_GONE. Runs its own transaction. */
 int journal_give_up(struct journal *j, const struct journal_key *keys, size_t count, struct slice why, int64_t now,
 		    enum journal_reopened *answers, struct diag *d);
 

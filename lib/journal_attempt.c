@@ -134,7 +134,8 @@ static void start_one(struct journal *j, struct journal_start *start, int64_t no
 	start->answer = judge_claim(&row, start->ref.claim);
 	if (start->answer != JOURNAL_STARTED)
 		return;
-	if (start->limits->ordered && journal_has_earlier(j, &row, false)) {
+	if (start->limits->ordered &&
+	    (journal_has_earlier(j, &row, false) || (start->limits->failed_hold && journal_failed_before(j, &row)))) {
 		hold(start, JOURNAL_HOLD_ORDER, now + HOLD_MS);
 		return;
 	}
@@ -332,7 +333,7 @@ static void settle_row(struct journal *j, const struct journal_delivery *row, co
 	journal_count_enter(j, row, status, status != JOURNAL_DELIVERED && outcome->code, now);
 	journal_count_ever(j, row, status, now);
 	if (!again)
-		journal_wake_next(j, row->destination, row->subject_key);
+		journal_wake_next(j, row, now);
 }
 
 static void outcome_one(struct journal *j, struct journal_outcome *outcome, int64_t now)

@@ -12,6 +12,7 @@ enum {
 
 #define PAUSE_FIRST_MS   CLOCK_MINUTE
 #define PAUSE_LONGEST_MS (4 * CLOCK_HOUR)
+#define HOLD_FAILED_MS   (5 * CLOCK_MINUTE)
 #define DUE_TOO_FAR_MS   (25 * CLOCK_HOUR) /* no wait is that long: the clock has been set back since */
 
 /* The deliveries of one destination that are due in one lane, looked up a few at a time. */
@@ -90,20 +91,49 @@ static void move_to_lane(struct journal *j, int64_t event, int64_t destination, 
 	db_run(q);
 }
 
-void journal_wake_next(struct journal *j, int64_t destination, int64_t subject_key)
+static void put_off_until(struct journal *j, int64_t event, int64_t destination, int64_t due_at)
 {
-	if (!subject_key)
-		return;
-	struct db_query *q =
-	    db_query(&j->db, "SELECT event, lane, attempts FROM delivery WHERE destination = :destination "
-			     "AND subject_key = :key AND due_at IS NOT NULL ORDER BY event LIMIT 1");
+	struct db_query *q = db_query(
+	    &j->db, "UPDATE delivery SET due_at = :due_at WHERE event = :event AND destination = :destination");
+	db_set_int(q, ":due_at", due_at);
+	db_set_int(q, ":event", event);
 	db_set_int(q, ":destination", destination);
-	db_set_int(q, ":key", subject_key);
-	bool held = db_row(q) && db_int(q, 1) == LANE_HELD;
+	db_run(q);
+}
+
+int64_t journal_failed_before(struct journal *j, const struct journal_delivery *row)
+{
+	if (!row->subject_key)
+		return 0;
+	struct db_query *q =
+	    db_query(&j->db, "SELECT event FROM delivery WHERE destination = :destination AND subject_key = :key "
+			     "AND event < :event AND status = 3 AND code IS NOT 'given-up' ORDER BY event LIMIT 1");
+	db_set_int(q, ":destination", row->destination);
+	db_set_int(q, ":key", row->subject_key);
+	db_set_int(q, ":event", row->event);
+	int64_t event = db_row(q) ? db_int(q, 0) : 0;
+	db_done(q);
+	return event;
+}
+
+/* It stands in the lane of those that are held, or is due only when it is to be looked at again. */
+void journal_wake_next(struct journal *j, const struct journal_delivery *row, int64_t now)
+{
+	if (!row->subject_key)
+		return;
+	struct db_query *q = db_query(
+	    &j->db, "SELECT event, lane, attempts, status, due_at FROM delivery WHERE destination = :destination "
+		    "AND subject_key = :key AND due_at IS NOT NULL ORDER BY event LIMIT 1");
+	db_set_int(q, ":destination", row->destination);
+	db_set_int(q, ":key", row->subject_key);
+	bool any = db_row(q), held = any && db_int(q, 1) == LANE_HELD;
+	bool put_off = any && db_int(q, 3) == JOURNAL_RECEIVED && db_int(q, 4) > now;
 	int64_t event = db_int(q, 0), attempts = held ? db_int(q, 2) : 0;
 	db_done(q);
 	if (held)
-		move_to_lane(j, event, destination, attempts ? LANE_RETRY : LANE_FIRST);
+		move_to_lane(j, event, row->destination, attempts ? LANE_RETRY : LANE_FIRST);
+	if (put_off)
+		put_off_until(j, event, row->destination, now);
 }
 
 void journal_end_delivery(struct journal *j, const struct journal_delivery *row, enum journal_status status,
@@ -122,7 +152,7 @@ void journal_end_delivery(struct journal *j, const struct journal_delivery *row,
 	journal_count_leave(j, row);
 	journal_count_enter(j, row, status, code, now);
 	journal_count_ever(j, row, status, now);
-	journal_wake_next(j, row->destination, row->subject_key);
+	journal_wake_next(j, row, now);
 }
 
 /* ---- handing out ---- */
@@ -164,7 +194,7 @@ static void claim_row(struct journal *j, const struct journal_delivery *row, int
 	int64_t lapses = row->status == JOURNAL_PROCESSING && !row->started_at ? row->lapses + 1 : row->lapses;
 	struct db_query *q = db_query(
 	    &j->db, "UPDATE delivery SET status = 1, lane = 2, due_at = :due_at, claim = :claim, claimed_at = :now, "
-		    "updated_at = :now, lapses = :lapses, started_at = NULL "
+		    "updated_at = :now, lapses = :lapses, started_at = NULL, error = iif(code IS NULL, NULL, error) "
 		    "WHERE event = :event AND destination = :destination");
 	db_set_int(q, ":due_at", now + JOURNAL_LEASE_MS + pause_after(lapses));
 	db_set_int(q, ":claim", row->claim + 1);
@@ -217,6 +247,26 @@ static bool settle_unknown(struct journal *j, const struct turn *t, struct journ
 	return true;
 }
 
+/* Held by one that has failed: who knows when somebody will look at that. It is looked at again now and then, rather than left in a
+ * lane of its own, because a change of the configuration lets it go too. */
+static void hold_for_failed(struct journal *j, const struct turn *t, const struct journal_delivery *row, int64_t failed,
+			    int64_t now)
+{
+	int64_t again_at = now + HOLD_FAILED_MS;
+	if (row->status == JOURNAL_PROCESSING)
+		journal_put_back(j, row, row->attempts, again_at, now);
+	else
+		put_off_until(j, row->event, t->to->id, again_at);
+	struct db_query *q =
+	    db_query(&j->db, "UPDATE delivery SET error = 'held: ' || (SELECT id FROM event WHERE seq = :failed) || "
+			     "', an earlier event of its subject, has failed' "
+			     "WHERE event = :event AND destination = :destination AND code IS NULL");
+	db_set_int(q, ":failed", failed);
+	db_set_int(q, ":event", row->event);
+	db_set_int(q, ":destination", t->to->id);
+	db_run(q);
+}
+
 /* Whatever this does with the row, it is no longer due in its lane. */
 static void claim_one(struct journal *j, struct turn *t, int64_t event, int64_t now, struct journal_batch *batch)
 {
@@ -229,6 +279,11 @@ static void claim_one(struct journal *j, struct turn *t, int64_t event, int64_t 
 	}
 	if (row.started_at && settle_unknown(j, t, &row, now))
 		return;
+	int64_t failed = t->route->ordered && t->route->failed_hold ? journal_failed_before(j, &row) : 0;
+	if (failed) {
+		hold_for_failed(j, t, &row, failed, now);
+		return;
+	}
 	if (journal_hand_out(j, t->to, &row, now, batch))
 		t->taken++;
 }

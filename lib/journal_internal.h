@@ -123,8 +123,11 @@ void journal_end_delivery(struct journal *j, const struct journal_delivery *row,
 void journal_put_back(struct journal *j, const struct journal_delivery *row, int64_t attempts, int64_t due_at,
 		      int64_t now);
 
+/* The first delivery of the same subject before this one that has failed, and that nobody has given up: its event, or 0. */
+int64_t journal_failed_before(struct journal *j, const struct journal_delivery *row);
+
 /* After one of a subject has ended: the next that was held for it may be claimed. */
-void journal_wake_next(struct journal *j, int64_t destination, int64_t subject_key);
+void journal_wake_next(struct journal *j, const struct journal_delivery *row, int64_t now);
 
 /* Notes an attempt's result (without head and answer). A late one takes the place of "unknown". */
 void journal_note_attempt(struct journal *j, const struct journal_delivery *row, const struct journal_attempt *attempt);

@@ -88,15 +88,47 @@ int journal_reopen(struct journal *j, const struct journal_key *keys, size_t cou
 	return journal_finish_batch(j, batch, d);
 }
 
+static bool was_given_up(struct journal *j, const struct journal_delivery *row)
+{
+	struct db_query *q =
+	    db_query(&j->db, "SELECT 1 FROM delivery WHERE event = :event AND destination = :destination "
+			     "AND code = 'given-up'");
+	db_set_int(q, ":event", row->event);
+	db_set_int(q, ":destination", row->destination);
+	bool was = db_row(q);
+	db_done(q);
+	return was;
+}
+
+/* It has failed already; that somebody has looked at it is new. What it failed of stays to be read. */
+static void give_up_failed(struct journal *j, const struct journal_delivery *row, struct slice why, int64_t now)
+{
+	struct db_query *q = db_query(&j->db, "UPDATE delivery SET code = 'given-up', updated_at = :now, "
+					      "error = :why || ifnull(' (it had failed: ' || error || ')', '') "
+					      "WHERE event = :event AND destination = :destination");
+	db_set_int(q, ":now", now);
+	db_set_text(q, ":why", why);
+	db_set_int(q, ":event", row->event);
+	db_set_int(q, ":destination", row->destination);
+	db_run(q);
+	journal_count_leave(j, row);
+	journal_count_enter(j, row, JOURNAL_FAILED, true, now);
+	journal_wake_next(j, row, now);
+}
+
 static enum journal_reopened give_up_one(struct journal *j, struct journal_key key, struct slice why, int64_t now)
 {
 	struct journal_delivery row;
 	if (!journal_find_delivery(j, key.event, key.destination, &row))
 		return JOURNAL_GONE;
-	if (!row.open)
-		return JOURNAL_ENDED_WELL;
 	if (row.status == JOURNAL_PROCESSING)
 		return JOURNAL_BUSY;
+	if (!row.open && (row.status != JOURNAL_FAILED || was_given_up(j, &row)))
+		return JOURNAL_ENDED_WELL;
+	if (!row.open) {
+		give_up_failed(j, &row, why, now);
+		return JOURNAL_REOPENED;
+	}
 	journal_end_delivery(j, &row, JOURNAL_FAILED, "given-up", why, now);
 	return JOURNAL_REOPENED;
 }

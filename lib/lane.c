@@ -106,7 +106,7 @@ const char *lane_why_give_back(const struct lane *l, bool quiet, int64_t clock, 
 		return "its rate holds them for longer than is worth waiting";
 	}
 	if (!l->ready.count && l->flying == 0 && clock - oldest->waits_since > LANE_SHORT_MS)
-		return "an earlier one of the subject is still open";
+		return "an earlier one of the subject is in front of them";
 	if (clock - oldest->read_at > LANE_HELD_MS)
 		return "their turn did not come in time";
 	return NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "resend.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "clock.h"
@@ -75,32 +76,42 @@ static int select_all(const struct resend *r, struct journal *j, struct selectio
 	return 0;
 }
 
-static const char *reason(enum journal_reopened answer, const char *ended)
-{
-	switch (answer) {
-	case JOURNAL_BUSY:
-		return "is in processing: a pipeline has it until its lease ends";
-	case JOURNAL_ENDED_WELL:
-		return ended;
-	case JOURNAL_EXPIRED:
-		return "its payload has expired";
-	case JOURNAL_GONE:
-		return "has been pruned meanwhile";
-	case JOURNAL_REOPENED:
-		break;
-	}
-	return NULL;
-}
+/* Why one was refused, and in how few words a number of them. */
+static const struct {
+	const char *one, *many;
+} reasons[] = {
+    [JOURNAL_BUSY] = {"is in processing: a pipeline has it until its lease ends", "in processing"},
+    [JOURNAL_ENDED_WELL] = {"is not failed: name a destination with -d to send it again", "not failed"},
+    [JOURNAL_EXPIRED] = {"its payload has expired", "payload expired"},
+    [JOURNAL_GONE] = {"has been pruned meanwhile", "pruned meanwhile"},
+};
+enum {
+	REASONS = sizeof reasons / sizeof reasons[0],
+	NAMED_MOST = 20 /* for each reason; beyond, they are counted alone */
+};
 
+/* `ended`: what is said of one that has ended, where that is not JOURNAL_ENDED_WELL's own words. */
 static void tell_refusals(const struct selection *s, size_t first, const enum journal_reopened *answers, size_t count,
 			  const char *ended, struct resend_result *result)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (answers[i] == JOURNAL_REOPENED)
+		enum journal_reopened answer = answers[i];
+		if (answer == JOURNAL_REOPENED)
 			continue;
 		result->refused++;
-		diag_error("%s: %s", s->text.data + s->names[first + i], reason(answers[i], ended));
+		if (result->refused_for[answer]++ >= NAMED_MOST)
+			continue;
+		bool own = answer == JOURNAL_ENDED_WELL && ended;
+		diag_error("%s: %s", s->text.data + s->names[first + i], own ? ended : reasons[answer].one);
 	}
+}
+
+static void tell_counts(const struct selection *s, const char *ended, const struct resend_result *result)
+{
+	for (int i = 0; s->count > 1 && i < (int)REASONS; i++)
+		if (result->refused_for[i])
+			diag_error("%" PRId64 " of %zu refused: %s", result->refused_for[i], s->count,
+				   i == JOURNAL_ENDED_WELL && ended ? ended : reasons[i].many);
 }
 
 static int send_all(const struct resend *r, const struct feed *f, const struct selection *s,
@@ -112,8 +123,7 @@ static int send_all(const struct resend *r, const struct feed *f, const struct s
 		size_t count = s->count - next < JOURNAL_CLAIM_ROWS ? s->count - next : JOURNAL_CLAIM_ROWS;
 		if (journal_reopen(f->journal, s->keys + next, count, r->to, clock_now(), batch, answers, &done, d) < 0)
 			return -1;
-		tell_refusals(s, next, answers, done, "is not failed: name a destination with -d to send it again",
-			      result);
+		tell_refusals(s, next, answers, done, NULL, result);
 		if (feed_write(f, batch, &result->fed, d) < 0)
 			return -1;
 	}
@@ -130,6 +140,7 @@ static void free_selection(struct selection *s)
 int resend_give_up(const struct resend *r, struct journal *j, struct slice why, struct resend_result *result,
 		   struct diag *d)
 {
+	static const char ended[] = "has ended already";
 	*result = (struct resend_result){0};
 	struct selection s = {.text = BUF_INIT};
 	enum journal_reopened answers[JOURNAL_CLAIM_ROWS];
@@ -139,8 +150,9 @@ int resend_give_up(const struct resend *r, struct journal *j, struct slice why, 
 		size_t count = s.count - next < JOURNAL_CLAIM_ROWS ? s.count - next : JOURNAL_CLAIM_ROWS;
 		status = journal_give_up(j, s.keys + next, count, why, clock_now(), answers, d);
 		if (status == 0)
-			tell_refusals(&s, next, answers, count, "has ended already", result);
+			tell_refusals(&s, next, answers, count, ended, result);
 	}
+	tell_counts(&s, ended, result);
 	free_selection(&s);
 	return status;
 }
@@ -154,6 +166,7 @@ int resend_run(const struct resend *r, const struct feed *f, struct resend_resul
 	result->matched = (int64_t)s.count;
 	if (status == 0)
 		status = send_all(r, f, &s, result, batch, d);
+	tell_counts(&s, NULL, result);
 	if (batch)
 		buf_free(&batch->lines);
 	free(batch);

@@ -148,6 +148,19 @@ fail() {
 	[ "$(status_of o1)" = failed ]
 }
 
+@test "expired payloads are refused, named as far as anybody reads, and counted" {
+	local i
+	for i in {1..30}; do printf '{"id":"o%d","type":"order.paid"}\n' "$i"; done | evt-receive -q -s orders >/dev/null
+	evt-retry | jq -c '.evterror = "made up"' | evt-deliver -q || true
+	sqlite3 "$EVT_JOURNAL" 'delete from payload where event > 2'
+	run --separate-stderr evt-retry --failed
+	[ "$status" -eq 1 ]
+	[ "$(jq -r .id <<<"$output" | tr '\n' ' ')" = 'o1 o2 ' ]
+	[ "$(grep -c ': its payload has expired$' <<<"$stderr")" -eq 20 ]
+	[ "$(tail -n 1 <<<"$stderr")" = 'evt-retry: 28 of 30 refused: payload expired' ]
+	[[ "$(evt-retry -n --failed)" == $'28\tcrm\tfailed\torder.paid\t'*$'\t28\tmade up' ]]
+}
+
 @test "--failed with filters takes the failed ones that match, and no others" {
 	accept o1 o2 o3
 	evt-retry | jq -c 'if .id == "o1" then .evterror = "no email" elif .id == "o2" then .evterror = "too long" else .evtskip = "a test" end' |
@@ -199,6 +212,38 @@ fail() {
 	evt-retry --give-up 'all of it' --source orders
 	[ "$(query "select error from history where id = 'o3'")" = 'all of it' ]
 	[ "$(status_of o1)" = processing ]
+}
+
+@test "--give-up: a failed one keeps what it failed of, and its attempts" {
+	accept o1 o2 o3
+	fail o1
+	evt-retry --give-up 'a bad order' o1
+	[ "$(query "select status, error from history where id = 'o1'")" = 'failed|a bad order (it had failed: made up)' ]
+	run evt-retry --give-up 'a bad order' o1
+	[ "$status" -eq 1 ]
+	[[ $output == *'o1 (crm): has ended already'* ]]
+	tallies_hold
+	# Of the failed ones alone, by filter.
+	sqlite3 "$EVT_JOURNAL" "update delivery set due_at = 1 where due_at is not null"
+	fail o2
+	evt-retry --failed --give-up 'all of them' --error 'made up' 2>/dev/null || [ $? -eq 1 ]
+	[ "$(query "select error from history where id = 'o2'")" = 'all of them (it had failed: made up)' ]
+	[ "$(query "select error from history where id = 'o1'")" = 'a bad order (it had failed: made up)' ]
+	[[ "$(query "select error from history where id = 'o3'")" == 'no connection'* ]]
+}
+
+@test "what waits for a destination that is gone can be looked at, and given up" {
+	accept o1 o2
+	rm "$EVT_CONFIG/destinations/crm.json"
+	run evt-retry
+	[ "$status" -eq 78 ]
+	[[ $output == *'crm: 2 deliveries wait for it, but it has no usable file in destinations/; if it is gone for good: evt-retry --give-up REASON -d crm'* ]]
+	[[ "$(evt-retry -n -d crm)" == $'2\tcrm\treceived\t'* ]]
+	evt-retry --give-up 'the CRM is gone' -d crm
+	[ "$(query 'select distinct status, error from history')" = 'failed|the CRM is gone' ]
+	run evt-retry
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
 }
 
 @test "-f hands out what comes within moments, and ends on SIGTERM" {

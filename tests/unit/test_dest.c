@@ -106,6 +106,22 @@ static void update_implies_order(void **state)
 	dest_free(dest);
 }
 
+static void failed_ones_hold_only_where_there_is_an_order(void **state)
+{
+	(void)state;
+	struct dest *dest = load("{\"url\": \"https://h/\", \"order\": \"subject\"}");
+	assert_false(dest->failed_hold);
+	dest_free(dest);
+	dest = load("{\"url\": \"https://h/\", \"order\": \"subject\", \"order_on_failure\": \"hold\"}");
+	assert_true(dest->failed_hold);
+	assert_true(dest_route(dest).failed_hold);
+	dest_free(dest);
+	refuse("{\"url\": \"https://h/\", \"order_on_failure\": \"hold\"}",
+	       "/order_on_failure: without \"order\": \"subject\"");
+	refuse("{\"url\": \"https://h/\", \"order\": \"subject\", \"order_on_failure\": \"stop\"}",
+	       "/order_on_failure: expected one of \"continue\", \"hold\"");
+}
+
 static void plain_http_only_to_this_host_or_when_wanted(void **state)
 {
 	(void)state;
@@ -259,6 +275,7 @@ int main(void)
 	    cmocka_unit_test(the_least_has_the_usual_defaults),
 	    cmocka_unit_test(everything_is_read),
 	    cmocka_unit_test(update_implies_order),
+	    cmocka_unit_test(failed_ones_hold_only_where_there_is_an_order),
 	    cmocka_unit_test(plain_http_only_to_this_host_or_when_wanted),
 	    cmocka_unit_test(wrong_addresses_are_refused),
 	    cmocka_unit_test(wrong_headers_and_secrets_are_refused),

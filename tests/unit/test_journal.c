@@ -30,8 +30,12 @@ static bool rows_were_altered; /* by the test itself */
 
 static const struct journal_route crm = {.destination = "crm", .attempts = 3};
 static const struct journal_route ordered = {.destination = "crm", .attempts = 3, .ordered = true};
+static const struct journal_route held_up = {.destination = "crm", .attempts = 3, .ordered = true, .failed_hold = true};
 static const struct journal_limits wide = {.concurrency = 100, .timeout_ms = 30000};
 static const struct journal_limits in_order = {.concurrency = 100, .timeout_ms = 30000, .ordered = true};
+
+static const struct journal_limits in_held_order = {
+    .concurrency = 100, .timeout_ms = 30000, .ordered = true, .failed_hold = true};
 
 static int set_up(void **state)
 {
@@ -602,6 +606,88 @@ static void a_subject_keeps_its_order(void **state)
 	assert_int_equal(start_with("evt_2", 3, &in_order, later).answer, JOURNAL_STARTED);
 }
 
+static void put_back(const char *id, int64_t claim, int64_t now)
+{
+	struct journal_ref back = ref(id, claim);
+	assert_int_equal(journal_begin(j, &d), 0);
+	assert_int_equal(journal_return(j, &back, 1, now, now, &d), 0);
+	assert_int_equal(journal_commit(j, &d), 0);
+}
+
+/* Two of a subject, the first of which has failed, the second of which is held for it. */
+static void fail_the_first(void)
+{
+	accept_at("evt_1", "contact/1", "{}", NOW);
+	accept_at("evt_2", "contact/1", "{}", NOW);
+	accept_at("evt_3", "contact/1", "{}", NOW);
+	accept_at("evt_4", "contact/2", "{}", NOW);
+	assert_int_equal(claim_at(&held_up, NOW), 4);
+	assert_int_equal(start_with("evt_1", 1, &in_held_order, NOW).answer, JOURNAL_STARTED);
+	outcome_at("evt_1", 1, 1, JOURNAL_NEVER, 0, NOW);
+	assert_int_equal(start_with("evt_2", 1, &in_held_order, NOW).hold, JOURNAL_HOLD_ORDER);
+	assert_int_equal(start_with("evt_4", 1, &in_held_order, NOW).answer, JOURNAL_STARTED);
+	outcome_at("evt_4", 1, 1, JOURNAL_OK, 0, NOW);
+	put_back("evt_3", 1, NOW);
+	put_back("evt_2", 1, NOW);
+	assert_int_equal(claim_at(&held_up, NOW), 0);
+	assert_string_equal(look("SELECT status, error, attempts FROM history WHERE id = 'evt_2'"),
+			    "received held: evt_1, an earlier event of its subject, has failed 0");
+	assert_int_equal(claim_at(&held_up, NOW + 5 * CLOCK_MINUTE), 0); /* looked at again, and held */
+}
+
+static void a_failed_one_holds_its_subject_until_it_is_given_up(void **state)
+{
+	(void)state;
+	fail_the_first();
+	int64_t later = NOW + 6 * CLOCK_MINUTE;
+	struct journal_key first = {1, 1};
+	enum journal_reopened answer;
+	assert_int_equal(journal_give_up(j, &first, 1, SLICE("a bad one"), later, &answer, &d), 0);
+	assert_int_equal(answer, JOURNAL_REOPENED);
+	assert_string_equal(look("SELECT status, error FROM history WHERE id = 'evt_1'"),
+			    "failed a bad one (it had failed: no)");
+	assert_int_equal(claim_at(&held_up, later), 1); /* at once; the third follows the second */
+	assert_non_null(strstr(batch.lines.data, "\"id\":\"evt_2\""));
+	assert_string_equal(look("SELECT status, error FROM history WHERE id = 'evt_2'"), "processing -");
+	assert_int_equal(start_with("evt_2", 3, &in_held_order, later).answer, JOURNAL_STARTED);
+	outcome_at("evt_2", 3, 1, JOURNAL_OK, 0, later);
+	assert_int_equal(claim_at(&held_up, later), 1);
+	assert_int_equal(journal_give_up(j, &first, 1, SLICE("again"), later, &answer, &d), 0);
+	assert_int_equal(answer, JOURNAL_ENDED_WELL);
+}
+
+static void a_failed_one_that_is_sent_again_lets_the_next_go(void **state)
+{
+	(void)state;
+	fail_the_first();
+	int64_t later = NOW + 6 * CLOCK_MINUTE;
+	struct journal_key first = {1, 1};
+	enum journal_reopened answer;
+	size_t done;
+	assert_int_equal(journal_reopen(j, &first, 1, SLICE_NONE, later, &batch, &answer, &done, &d), 0);
+	assert_int_equal(answer, JOURNAL_REOPENED);
+	assert_int_equal(start_with("evt_1", batch.rows[0].claim, &in_held_order, later).answer, JOURNAL_STARTED);
+	assert_int_equal(claim_at(&held_up, later), 0);
+	outcome_at("evt_1", batch.rows[0].claim, 2, JOURNAL_OK, 0, later);
+	assert_int_equal(claim_at(&held_up, later), 1);
+	assert_non_null(strstr(batch.lines.data, "\"id\":\"evt_2\""));
+}
+
+static void a_held_subject_goes_on_when_the_option_or_the_failed_one_is_gone(void **state)
+{
+	(void)state;
+	fail_the_first();
+	int64_t later = NOW + 11 * CLOCK_MINUTE;
+	assert_int_equal(claim_at(&ordered, later), 1); /* the third follows the second */
+	assert_non_null(strstr(batch.lines.data, "\"id\":\"evt_2\""));
+	put_back("evt_2", batch.rows[0].claim, later);
+	assert_int_equal(claim_at(&held_up, later), 0);
+	make(path, "DELETE FROM delivery WHERE event = 1"); /* as evt-prune does */
+	rows_were_altered = true;
+	assert_int_equal(claim_at(&held_up, later + 5 * CLOCK_MINUTE), 1);
+	assert_non_null(strstr(batch.lines.data, "\"id\":\"evt_2\""));
+}
+
 /* ---- end, return ---- */
 
 static void a_line_can_carry_its_own_end(void **state)
@@ -677,6 +763,9 @@ int main(void)
 	    EACH(ten_faults_in_a_row_open_the_breaker),
 	    EACH(refusals_do_not_open_it),
 	    EACH(a_subject_keeps_its_order),
+	    EACH(a_failed_one_holds_its_subject_until_it_is_given_up),
+	    EACH(a_failed_one_that_is_sent_again_lets_the_next_go),
+	    EACH(a_held_subject_goes_on_when_the_option_or_the_failed_one_is_gone),
 	    EACH(a_line_can_carry_its_own_end),
 	    EACH(what_was_not_sent_uses_no_attempt),
 	};
