@@ -4,10 +4,14 @@
 #   make install    DESTDIR= PREFIX=        make check-asan  all tests under ASan and UBSan
 #   make demo       share/demo.sh           make lint        compilers, clang-tidy, shellcheck, mandoc, clang-format
 #   make bench      all of tests/bench      make fuzz        tests/fuzz, FUZZ_SECONDS each
-#   make controls   broken programs must fail the tests
+#   make dist       $(BUILD)/evt-*.tar.gz   make distcheck   unpack it, build, unit tests, install
+#   make deb        $(BUILD)/deb/evt_*.deb  make reproducible  two builds must be the same bytes
+#   make check-unit the unit tests          make controls    broken programs must fail the tests
 
 VERSION  = 0.1.0
 PREFIX  ?= /usr/local
+DOCDIR  ?= $(PREFIX)/share/doc/evt
+ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
 BUILD   ?= build
 CC      ?= cc
 CFLAGS  ?= -O2 -g
@@ -17,10 +21,13 @@ PACKAGES = sqlite3 jansson libcurl libcrypto libpcre2-8 zlib
 
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef
-HARDEN   = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
+# A packager's flags may say another level of _FORTIFY_SOURCE.
+HARDEN   = $(if $(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS)),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fstack-clash-protection -fPIE
 EVT_CPPFLAGS = -std=c11 -D_GNU_SOURCE -DEVT_VERSION='"$(VERSION)"' -Ilib -I$(BUILD)/gen -MMD -MP \
            $(shell pkg-config --cflags $(PACKAGES)) $(CPPFLAGS)
-EVT_CFLAGS   = $(WARNINGS) $(WERROR) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer,$(HARDEN)) $(CFLAGS)
+# No folder of the builder's in what is built: the same source gives the same bytes.
+SAMEPATHS = '-ffile-prefix-map=$(BUILD)/=build/' '-ffile-prefix-map=$(CURDIR)=.'
+EVT_CFLAGS   = $(SAMEPATHS) $(WARNINGS) $(WERROR) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer,$(HARDEN)) $(CFLAGS)
 EVT_LDFLAGS  = -pie -Wl,--as-needed -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 EVT_LIBS     = $(shell pkg-config --libs $(PACKAGES)) -lpthread
 
@@ -35,10 +42,11 @@ BENCHES    = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests
 MIGRATIONS = $(sort $(wildcard share/sql/*.sql))
 PAGE_FILES = share/page/style.css share/page/script.js
 MAN_PAGES  = $(sort $(wildcard man/*.[1-8]))
+EXAMPLES   = $(sort $(shell find share/examples -type f))
 
 all: $(BINARIES)
 
-.PHONY: all check check-unit check-cmd check-asan controls lint bench fuzz demo install clean test-programs
+.PHONY: all check check-unit check-asan controls lint bench fuzz demo install dist distcheck deb reproducible clean test-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -91,6 +99,9 @@ test-programs: all $(UNIT_TESTS) $(TEST_TOOLS)
 check: test-programs
 	BUILD=$(BUILD) sh tests/run-suite
 
+check-unit: $(UNIT_TESTS)
+	for test in $(UNIT_TESTS); do $$test >$$test.log 2>&1 || { cat $$test.log; exit 1; }; done
+
 check-asan:
 	$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS='-O1 -g -fno-sanitize-recover=all' check
 
@@ -110,20 +121,44 @@ fuzz:
 demo: all $(TEST_TOOLS)
 	sh share/demo.sh
 
+# What names a place says the one that it is installed in.
+RELOCATE = sed -e 's,/usr/local,$(PREFIX),g' -e 's,/usr/bin:/usr/bin,/usr/bin,'
+
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/evt
+	install -d $(DESTDIR)$(PREFIX)/bin $(addprefix $(DESTDIR)$(PREFIX)/share/evt/,sql dashboard)
 	install -m 755 $(BINARIES) $(DESTDIR)$(PREFIX)/bin
-	cp -R share/sql share/examples share/dashboard $(DESTDIR)$(PREFIX)/share/evt
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	install -m 644 $(MIGRATIONS) $(DESTDIR)$(PREFIX)/share/evt/sql
+	install -m 644 share/dashboard/evt.json $(DESTDIR)$(PREFIX)/share/evt/dashboard
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions fish/vendor_completions.d) $(DESTDIR)$(ZSHDIR)
+	install -m 644 share/completions/evt.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/evt
+	install -m 644 share/completions/evt.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/evt.fish
 	for command in $(notdir $(BINARIES)); do \
-		install -m 644 share/completions/evt.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$command || exit 1; \
-		install -m 644 share/completions/evt.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$command.fish || exit 1; \
+		ln -sf evt $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$command || exit 1; \
+		ln -sf evt.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$command.fish || exit 1; \
 	done
-	install -m 644 share/completions/_evt $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	install -m 644 share/completions/_evt $(DESTDIR)$(ZSHDIR)
+	install -d $(DESTDIR)$(DOCDIR)
+	install -m 644 README.md SECURITY.md $(DESTDIR)$(DOCDIR)
+	for file in $(EXAMPLES); do \
+		to=$(DESTDIR)$(DOCDIR)/$${file#share/}; \
+		install -d $${to%/*} && $(RELOCATE) $$file >$$to && chmod 644 $$to || exit 1; \
+	done
 	for page in $(MAN_PAGES); do \
-		dir=$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; \
-		install -d $$dir && install -m 644 $$page $$dir || exit 1; \
+		to=$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
+		install -d $${to%/*} && $(RELOCATE) $$page >$$to && chmod 644 $$to || exit 1; \
 	done
+
+dist:
+	BUILD=$(BUILD) VERSION=$(VERSION) sh share/dist.sh
+
+distcheck: dist
+	sh tests/distcheck.sh $(BUILD)/evt-$(VERSION).tar.gz
+
+deb:
+	BUILD=$(BUILD) VERSION=$(VERSION) sh share/deb.sh
+
+reproducible:
+	sh tests/reproducible.sh
 
 clean:
 	rm -rf $(BUILD)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs what is missing, through the system's package manager; says nothing when nothing is.
-#   sh share/install-packages.sh [build] [demo] [test] [lint]
+#   sh share/install-packages.sh [build] [demo] [test] [lint] [package] [bench]
 set -eu
 
 libraries='sqlite3 jansson libcurl libcrypto libpcre2-8 zlib'
@@ -26,6 +26,9 @@ has_group() {
 		;;
 	demo) have_all curl openssl sqlite3 && pkg-config --exists libmicrohttpd ;;
 	test) have_all bats curl jq openssl sqlite3 && pkg-config --exists cmocka libmicrohttpd ;;
+	# Only Debian and its kin have packages of this kind to make.
+	package) [ "$manager" != apt ] || have_all dh dpkg-buildpackage lintian faketime ;;
+	bench) (PATH=$PATH:/usr/sbin && have_all nginx node npm webhook wrk inetd curl jq sqlite3) ;;
 	lint) have_all clang clang-tidy clang-format shellcheck mandoc ;;
 	esac
 }
@@ -45,6 +48,11 @@ packages() {
 	brew-test) echo bats-core jq cmocka libmicrohttpd ;;
 	brew-lint) echo llvm shellcheck mandoc ;;
 	apt-demo) echo curl openssl sqlite3 libmicrohttpd-dev ;;
+	apt-package) echo build-essential debhelper lintian faketime libcmocka-dev ;;
+	apt-bench) echo nginx-light nodejs npm webhook wrk openbsd-inetd curl jq sqlite3 libmicrohttpd-dev ;;
+	dnf-bench) echo nginx nodejs npm wrk curl jq sqlite libmicrohttpd-devel ;;
+	apk-bench) echo nginx nodejs npm curl jq sqlite libmicrohttpd-dev ;;
+	brew-bench) echo nginx node wrk jq libmicrohttpd ;;
 	dnf-demo) echo curl openssl sqlite libmicrohttpd-devel ;;
 	apk-demo) echo curl openssl sqlite libmicrohttpd-dev ;;
 	brew-demo) echo libmicrohttpd ;;

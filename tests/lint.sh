@@ -25,6 +25,10 @@ compile() {
 	make -s -j"$jobs" CC="$1" BUILD="build/lint-$1" WERROR=-Werror test-programs
 }
 
+unit_tests() {
+	make -s CC="$1" BUILD="build/lint-$1" WERROR=-Werror check-unit
+}
+
 tidy() {
 	find lib cmd tests/tools -name '*.c' |
 		each -n 1 -P "$jobs" sh -c 'clang-tidy --quiet "$1" -- -std=c11 -D_GNU_SOURCE -DEVT_VERSION=\"lint\" \
@@ -36,7 +40,8 @@ format() {
 }
 
 scripts() {
-	find share tests .ci -type f \( -name '*.sh' -o -name '*.bash' -o -name '*.bats' -o -path tests/run-suite -o -path .ci/run \) |
+	find share tests debian .ci -type f \( -name '*.sh' -o -name '*.bash' -o -name '*.bats' -o -path tests/run-suite -o -path .ci/run \
+		-o -path debian/tests/smoke -o -name '*.postrm' \) |
 		each shellcheck
 }
 
@@ -46,6 +51,7 @@ manuals() {
 
 check gcc compile gcc
 check clang compile clang
+check 'unit tests under clang' unit_tests clang
 check clang-tidy tidy
 check clang-format format
 check shellcheck scripts
