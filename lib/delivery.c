@@ -73,12 +73,14 @@ static void enqueue(struct delivery *r, struct attempt *a)
 	a->read_at = clock_monotonic();
 	r->held_lines++;
 	r->held_bytes += a->text.len;
-	if (a->event.skip.ptr || a->event.error.ptr)
+	if (a->event.skip.ptr || a->event.error.ptr) {
 		queue_add(&r->ending, a);
-	else if (!l->usable || r->stopping)
-		queue_add(&r->returning, a); /* due at once: the journal hands out nothing for an unusable file */
-	else
+	} else if (l->usable && !r->stopping) {
 		queue_add(&l->ready, a);
+	} else {
+		a->next_at = l->usable ? 0 : lane_due_again(l, clock_now());
+		queue_add(&r->returning, a);
+	}
 }
 
 static struct attempt *spare_attempt(struct delivery *r)

@@ -5,6 +5,8 @@
 
 #include "clock.h"
 
+enum { PAUSE_FIRST_MS = 1000, PAUSE_LONGEST_MS = 60 * 1000 };
+
 static bool make_plan(struct lane *l, const char *config, const char *tokens, enum lane_use use, struct diag *d)
 {
 	struct buf file = BUF_INIT;
@@ -82,6 +84,17 @@ void lane_recall_after(struct lane *l, const struct attempt *ended)
 			return;
 		}
 	}
+}
+
+int64_t lane_due_again(struct lane *l, int64_t now)
+{
+	if (l->paused_until <= now || l->paused_until > now + PAUSE_LONGEST_MS) {
+		l->pause_ms = l->pause_ms ? 2 * l->pause_ms : PAUSE_FIRST_MS;
+		if (l->pause_ms > PAUSE_LONGEST_MS)
+			l->pause_ms = PAUSE_LONGEST_MS;
+		l->paused_until = now + l->pause_ms;
+	}
+	return l->paused_until;
 }
 
 int64_t lane_wake_at(const struct lane *l, int64_t now)

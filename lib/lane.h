@@ -20,7 +20,8 @@ struct lane {
 	struct queue waiting; /* for an earlier one of their subject */
 	int flying;           /* started, and not ended */
 	enum journal_hold hold;
-	int64_t held_until; /* nothing of it is asked for before; 0: not held */
+	int64_t held_until;             /* nothing of it is asked for before; 0: not held */
+	int64_t pause_ms, paused_until; /* of one that is not usable */
 };
 
 /* Reads the destination's file. Its access token, if it needs one, is kept in the file "TOKENS-token-NAME" (NULL: in memory). NULL: out of memory. A lane whose file is missing or broken is not usable; *d says why. */
@@ -36,6 +37,10 @@ void lane_hold(struct lane *l, struct attempt *a, const struct journal_start *ro
 void lane_recall(struct lane *l, int64_t now);
 /* One has ended: the lane may have room again, and the next one of its subject may go. */
 void lane_recall_after(struct lane *l, const struct attempt *ended);
+
+/* When lines of a lane that is not usable may come again: soon, for the file may be mended at once, and then less and less often, for
+ * whoever hands them out may not see what is wrong with it. */
+int64_t lane_due_again(struct lane *l, int64_t now);
 
 /* When to look again, at the latest, though nothing has happened; INT64_MAX: no need. */
 int64_t lane_wake_at(const struct lane *l, int64_t now);

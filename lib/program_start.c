@@ -67,7 +67,7 @@ static int start_one(struct starter *s, struct attempt *a, size_t at, int64_t no
 	if (!l->usable || s->p.stopping) {
 		struct journal_ref ref = ref_of(a);
 		row->answer = JOURNAL_HOLD;
-		return journal_return(s->journal, &ref, 1, now, now, d);
+		return journal_return(s->journal, &ref, 1, l->usable ? now : lane_due_again(l, now), now, d);
 	}
 	*row = (struct journal_start){.ref = ref_of(a), .limits = &l->plan.limits, .record = row->record};
 	if (journal_start(s->journal, row, 1, now, d) < 0)

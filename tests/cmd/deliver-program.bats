@@ -175,7 +175,27 @@ evt-receive_rest() {
 	[ "$status" -eq 78 ]
 	[[ $output == *'files: it is served by a program'* ]]
 	[ "$(history_of e2 'status, attempts')" = 'received|0' ]
+	make_due
 	[ "$(evt-retry -d files | jq -r .id | sort | tr '\n' ' ')" = 'e1 e2 ' ]
+}
+
+claimed_often() {
+	[ "$(query 'select claim from delivery')" -ge 7 ]
+}
+
+@test "evt-retry -d -f and a plain evt-deliver, by mistake: said once, and no spinning" {
+	files
+	line e1 | evt-deliver 2>/dev/null || [ $? -eq 78 ]
+	mkfifo "$BATS_TEST_TMPDIR/lines"
+	exec 7<>"$BATS_TEST_TMPDIR/lines"
+	spawn deliver evt-deliver <"$BATS_TEST_TMPDIR/lines" 7>&-
+	spawn retry evt-retry -d files -f </dev/null >"$BATS_TEST_TMPDIR/lines" 7>&-
+	exec 7>&-
+	local begun=$SECONDS
+	wait_until claimed_often # each time it comes back, two claim numbers later
+	((SECONDS - begun >= 2)) # after 1 s, then after 2 s more
+	[ "$(grep -c 'files: it is served by a program: evt-deliver --start' "$BATS_TEST_TMPDIR/deliver.err")" -eq 1 ]
+	[ "$(history_of e1 attempts)" -eq 0 ]
 }
 
 @test "usage: --start and --record stand alone; a program has no url" {

@@ -162,6 +162,23 @@ static void one_that_waits_for_its_subject_goes_back_unless_it_is_under_way_here
 	assert_false(gives_back(&l, false, since + LANE_SHORT_MS + 1, &due_at));
 }
 
+static void lines_of_an_unusable_lane_come_again_less_and_less_often(void **state)
+{
+	(void)state;
+	struct lane l = lane();
+	int64_t now = NOW, at = lane_due_again(&l, now);
+	assert_int_equal(at, now + 1000);
+	assert_int_equal(lane_due_again(&l, now + 999), at); /* all lines of the time alike */
+	for (int64_t pause = 2000; pause < 60000; pause *= 2) {
+		now = at;
+		at = lane_due_again(&l, now);
+		assert_int_equal(at, now + pause);
+	}
+	assert_int_equal(lane_due_again(&l, at), at + 60000);
+	assert_int_equal(lane_due_again(&l, at + 60000), at + 120000);
+	assert_int_equal(lane_due_again(&l, NOW - 3600000), NOW - 3600000 + 60000); /* the clock was set back */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +188,7 @@ int main(void)
 	    cmocka_unit_test(the_next_of_a_subject_is_recalled_when_one_ends),
 	    cmocka_unit_test(long_holds_are_given_back_short_ones_waited_for),
 	    cmocka_unit_test(one_that_waits_for_its_subject_goes_back_unless_it_is_under_way_here),
+	    cmocka_unit_test(lines_of_an_unusable_lane_come_again_less_and_less_often),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
