@@ -83,6 +83,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o $(LIBEVT)
 
 # The scripted destination is a server of another make than ours, so that the two do not share their mistakes.
 $(BUILD)/tests/destination: EVT_LIBS += $(shell pkg-config --libs libmicrohttpd)
+$(BUILD)/tests/relay: EVT_LIBS += $(shell pkg-config --libs libssl)
 
 # For LD_PRELOAD: it takes the place of the functions that _FORTIFY_SOURCE would wrap.
 $(BUILD)/tests/fault.so: tests/tools/fault.c

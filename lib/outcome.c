@@ -9,9 +9,9 @@ static const struct {
 	const char *code;
 } transfer_codes[] = {
     {CURLE_COULDNT_RESOLVE_HOST, "dns"},
-    {CURLE_COULDNT_RESOLVE_PROXY, "dns"},
+    {CURLE_COULDNT_RESOLVE_PROXY, "proxy"},
     {CURLE_COULDNT_CONNECT, "connect"},
-    {CURLE_PROXY, "connect"},
+    {CURLE_PROXY, "proxy"},
     {CURLE_SSL_CONNECT_ERROR, "tls"},
     {CURLE_PEER_FAILED_VERIFICATION, "tls"},
     {CURLE_SSL_CERTPROBLEM, "tls"},
@@ -34,6 +34,8 @@ static const char *transfer_code(const struct outcome_facts *facts)
 		return "token";
 	if (facts->private_address)
 		return "private";
+	if (!facts->sent && facts->proxy_status >= 300)
+		return "proxy";
 	if (facts->curl == CURLE_OPERATION_TIMEDOUT)
 		return facts->sent ? "timeout-response" : "timeout-connect";
 	for (size_t i = 0; i < sizeof transfer_codes / sizeof transfer_codes[0]; i++)

@@ -15,6 +15,7 @@ struct outcome_facts {
 	bool sent;            /* the request had begun to leave, so that the destination may have acted on it */
 	bool no_token;        /* nothing was sent, for want of an access token */
 	bool private_address; /* nothing was sent: the address is private, and the destination's file refuses such */
+	int proxy_status;     /* what a proxy answered that was asked for a tunnel; 0: none was asked */
 };
 
 enum { OUTCOME_CODE_SIZE = 24 };
@@ -30,6 +31,7 @@ struct outcome {
  *   dns               the host's name could not be resolved
  *   connect           no connection: refused, no route
  *   tls               no TLS session, or a certificate that does not prove the host
+ *   proxy             the proxy did not let the request through; nothing was sent
  *   timeout-connect   no connection in time
  *   timeout-response  connected, but no answer in time
  *   reset             the connection broke before an answer

@@ -270,55 +270,56 @@ static void say_text(struct words *w, const struct reason_answer *a)
 }
 
 /* RFC 9110 section 15, and the registry. */
+static const struct {
+	int status;
+	const char *phrase;
+} status_phrases[] = {
+    {300, "Multiple Choices"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {402, "Payment Required"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {407, "Proxy Authentication Required"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {411, "Length Required"},
+    {412, "Precondition Failed"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {421, "Misdirected Request"},
+    {422, "Unprocessable Entity"},
+    {423, "Locked"},
+    {424, "Failed Dependency"},
+    {425, "Too Early"},
+    {426, "Upgrade Required"},
+    {428, "Precondition Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {451, "Unavailable For Legal Reasons"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {507, "Insufficient Storage"},
+};
+
 static const char *status_phrase(int status)
 {
-	static const struct {
-		int status;
-		const char *phrase;
-	} phrases[] = {
-	    {300, "Multiple Choices"},
-	    {301, "Moved Permanently"},
-	    {302, "Found"},
-	    {303, "See Other"},
-	    {304, "Not Modified"},
-	    {307, "Temporary Redirect"},
-	    {308, "Permanent Redirect"},
-	    {400, "Bad Request"},
-	    {401, "Unauthorized"},
-	    {402, "Payment Required"},
-	    {403, "Forbidden"},
-	    {404, "Not Found"},
-	    {405, "Method Not Allowed"},
-	    {406, "Not Acceptable"},
-	    {407, "Proxy Authentication Required"},
-	    {408, "Request Timeout"},
-	    {409, "Conflict"},
-	    {410, "Gone"},
-	    {411, "Length Required"},
-	    {412, "Precondition Failed"},
-	    {413, "Content Too Large"},
-	    {414, "URI Too Long"},
-	    {415, "Unsupported Media Type"},
-	    {421, "Misdirected Request"},
-	    {422, "Unprocessable Entity"},
-	    {423, "Locked"},
-	    {424, "Failed Dependency"},
-	    {425, "Too Early"},
-	    {426, "Upgrade Required"},
-	    {428, "Precondition Required"},
-	    {429, "Too Many Requests"},
-	    {431, "Request Header Fields Too Large"},
-	    {451, "Unavailable For Legal Reasons"},
-	    {500, "Internal Server Error"},
-	    {501, "Not Implemented"},
-	    {502, "Bad Gateway"},
-	    {503, "Service Unavailable"},
-	    {504, "Gateway Timeout"},
-	    {507, "Insufficient Storage"},
-	};
-	for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
-		if (phrases[i].status == status)
-			return phrases[i].phrase;
+	for (size_t i = 0; i < sizeof status_phrases / sizeof status_phrases[0]; i++)
+		if (status_phrases[i].status == status)
+			return status_phrases[i].phrase;
 	return "";
 }
 
@@ -357,48 +358,50 @@ static void add_span(struct buf *b, int64_t ms)
 		buf_printf(b, "%lld s", (long long)(ms / 1000));
 }
 
+/* How each code is put in words, round the host; the last one is for all others. */
+static const struct phrase {
+	const char *code, *before, *behind;
+	bool tells_time, tells_detail;
+} phrases[] = {
+    {"dns", "the name of ", " could not be resolved", false, false},
+    {"private", "not sent: the address of ", " is private, and \"private_addresses\" refuses such", false, false},
+    {"timeout-connect", "no connection to ", " within ", true, false},
+    {"timeout-response", "no answer from ", " within ", true, false},
+    {"connect", "no connection to ", "", false, true},
+    {"proxy", "the proxy makes no connection to ", "", false, true},
+    {"tls", "no secure connection to ", "", false, true},
+    {"reset", "the connection broke before an answer came from ", "", false, true},
+    {"protocol", "no HTTP answer from ", "", false, true},
+    {NULL, "could not be sent to ", "", false, true},
+};
+
+static const struct phrase *find_phrase(const char *code)
+{
+	const struct phrase *p = phrases;
+	while (p->code && strcmp(p->code, code) != 0)
+		p++;
+	return p;
+}
+
 void reason_of_transfer(struct buf *b, const struct reason_transfer *t)
 {
 	size_t start = b->len;
-	struct slice detail = slice_of(t->detail);
-	if (strcmp(t->code, "dns") == 0) {
-		buf_add_text(b, "the name of ");
-		add_clean(b, start, t->host);
-		buf_add_text(b, " could not be resolved");
-		return;
-	}
-	if (strcmp(t->code, "timeout-connect") == 0 || strcmp(t->code, "timeout-response") == 0) {
-		buf_add_text(b, t->sent ? "no answer from " : "no connection to ");
-		add_clean(b, start, t->host);
-		buf_add_text(b, " within ");
-		add_span(b, t->timeout_ms);
-		return;
-	}
+	const struct phrase *p = find_phrase(t->code);
+	bool refused = strcmp(t->code, "connect") == 0 && t->os_error;
+	struct slice detail = slice_of(refused ? strerror(t->os_error) : t->detail);
 	if (strcmp(t->code, "token") == 0) {
 		add_clean(b, start, detail);
 		return;
 	}
-	if (strcmp(t->code, "private") == 0) {
-		buf_add_text(b, "not sent: the address of ");
-		add_clean(b, start, t->host);
-		buf_add_text(b, " is private, and \"private_addresses\" refuses such");
-		return;
-	}
-	if (strcmp(t->code, "connect") == 0) {
-		buf_add_text(b, "no connection to ");
-		detail = t->os_error ? slice_of(strerror(t->os_error)) : detail;
-	} else if (strcmp(t->code, "tls") == 0) {
-		buf_add_text(b, "no secure connection to ");
-	} else if (strcmp(t->code, "reset") == 0) {
-		buf_add_text(b, "the connection broke before an answer came from ");
-	} else if (strcmp(t->code, "protocol") == 0) {
-		buf_add_text(b, "no HTTP answer from ");
-	} else {
-		buf_add_text(b, "could not be sent to ");
-	}
+	buf_add_text(b, p->before);
 	add_clean(b, start, t->host);
-	if (detail.len) {
+	buf_add_text(b, p->behind);
+	if (p->tells_time)
+		add_span(b, t->timeout_ms);
+	if (p->tells_detail && detail.len) {
 		buf_add_text(b, ": ");
 		add_clean(b, start, detail);
 	}
+	if (t->sent)
+		buf_add_text(b, "; it may have arrived all the same");
 }

@@ -51,13 +51,15 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-/* Called before each request, also over a connection that another destination has opened. */
+/* Called when the connection stands, through any proxy and with its TLS, right before the request itself is sent; also over one
+ * that another destination has opened. */
 static int check_connection(void *context, char *address, char *local, int port, int local_port)
 {
 	struct slot *slot = context;
 	(void)local, (void)port, (void)local_port;
 	slot->private_address = slot->target->dest->public_only && !network_text_is_public(address);
-	return slot->private_address ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+	slot->sent = !slot->private_address;
+	return slot->sent ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 /* ---- requests ---- */
@@ -183,7 +185,7 @@ int sender_launch(struct sender *s, struct slot *slot)
 	buf_clear(&slot->head);
 	buf_clear(&slot->body);
 	slot->detail[0] = '\0';
-	slot->private_address = false;
+	slot->private_address = slot->sent = false;
 	if (sender_add_token(slot) < 0 || set_headers(slot) < 0 ||
 	    curl_multi_add_handle(s->multi, slot->easy) != CURLM_OK)
 		return -1;
@@ -249,10 +251,10 @@ int sender_wait(struct sender *s, struct curl_waitfd *extra, unsigned count, int
 
 static void describe(struct slot *slot, CURLcode code, struct sender_answer *a)
 {
-	long status = 0, request_bytes = 0, os_error = 0;
+	long status = 0, proxy_status = 0, os_error = 0;
 	curl_off_t took_us = 0, sent_bytes = 0, received_bytes = 0;
 	curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(slot->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+	curl_easy_getinfo(slot->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
 	curl_easy_getinfo(slot->easy, CURLINFO_OS_ERRNO, &os_error);
 	curl_easy_getinfo(slot->easy, CURLINFO_TOTAL_TIME_T, &took_us);
 	curl_easy_getinfo(slot->easy, CURLINFO_SIZE_UPLOAD_T, &sent_bytes);
@@ -260,7 +262,8 @@ static void describe(struct slot *slot, CURLcode code, struct sender_answer *a)
 	*a = (struct sender_answer){.context = slot->context,
 				    .facts = {.curl = code,
 					      .http_status = status >= 200 ? (int)status : 0,
-					      .sent = request_bytes > 0 && !slot->private_address,
+					      .proxy_status = (int)proxy_status,
+					      .sent = slot->sent,
 					      .private_address = slot->private_address},
 				    .started_at = slot->started_at,
 				    .ended_at = slot->started_at + took_us / 1000,

@@ -42,6 +42,7 @@ struct slot {
 	void *context;
 	bool parked, refused; /* waits for a token; will get none */
 	bool renewed;         /* its token was replaced once */
+	bool sent;            /* the request has begun to leave */
 	bool private_address; /* was not sent: the address it came to is none of the public net's */
 	unsigned token_generation;
 	char detail[CURL_ERROR_SIZE];

@@ -3,6 +3,7 @@
 # evt-deliver: the way to a destination: TLS both ways, HTTP/2, proxies, and addresses that must not be connected to.
 
 load ../lib
+load ../tls
 
 setup() {
 	evt_setup
@@ -19,35 +20,6 @@ history_of() { # ID COLUMNS
 
 code_of() {
 	query "select code from delivery d join event e on e.seq = d.event where e.id = '$1'"
-}
-
-# make_authority: a CA, and what it has signed: server.{crt,key} for localhost and 127.0.0.1, client.{crt,key}.
-make_authority() {
-	local name
-	cd "$EVT_CONFIG" || return
-	(
-		umask 077
-		openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj '/CN=evt test CA' -keyout ca.key -out ca.crt
-		for name in server client; do
-			openssl req -newkey rsa:2048 -nodes -subj "/CN=$name" -keyout $name.key -out $name.csr
-			openssl x509 -req -in $name.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -out $name.crt \
-				-extfile <(echo 'subjectAltName=DNS:localhost,IP:127.0.0.1')
-		done
-	) 2>/dev/null
-	cd - >/dev/null || return
-}
-
-tls_port() {
-	sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' "$BATS_TEST_TMPDIR/tls.out" | grep .
-}
-
-# start_tls [OPTIONS of openssl s_server]: answers every GET with 200 and a page about the session.
-start_tls() {
-	rm -f "$BATS_TEST_TMPDIR/tls.out"
-	spawn tls openssl s_server -accept 127.0.0.1:0 -key "$EVT_CONFIG/server.key" -cert "$EVT_CONFIG/server.crt" -www "$@" \
-		</dev/null >"$BATS_TEST_TMPDIR/tls.out"
-	wait_until tls_port
-	TLS_PID=$PID
 }
 
 crm() { # [MEMBERS]
