@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How fast are the journal's transitions, against the same rows written by plain SQL in batches of the same size? Every
  * step is given per second and as a ratio to the plain insert of one row with its payload, in the same run.
- *   journal [EVENTS]     (in $TMPDIR) */
+ *   journal [EVENTS [ROUNDS]]     (in $TMPDIR) */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -144,30 +144,71 @@ static double starts_and_outcomes(struct journal *j, int events)
 	return seconds() - began;
 }
 
-int main(int argc, char **argv)
+enum { PLAIN, ACCEPT, CLAIM, OUTCOME, STEPS, MOST_ROUNDS = 16 };
+
+static const struct {
+	const char *name, *words, *goal;
+} steps[STEPS] = {[PLAIN] = {"plain", "a plain insert of a row", "-"},
+		  [ACCEPT] = {"accept", "events accepted", "-"},
+		  [CLAIM] = {"claim", "due events claimed, and their lines made", ">=50000"},
+		  [OUTCOME] = {"outcome", "starts and outcomes of deliveries", "-"}};
+
+static void run_round(int events, double rates[STEPS])
 {
-	int events = (argc > 1 ? atoi(argv[1]) : 100000) / BATCH * BATCH;
 	char dir[256], path[300], command[300];
-	memset(data, '1', sizeof data);
 	snprintf(dir, sizeof dir, "%s/bench_journal.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
 	if (!mkdtemp(dir))
-		return 1;
+		exit(1);
 	snprintf(path, sizeof path, "%s/plain.db", dir);
-	double plain = plain_inserts(path, events);
+	rates[PLAIN] = events / plain_inserts(path, events);
 	snprintf(path, sizeof path, "%s/journal.db", dir);
 	struct journal *j = journal_open(path, JOURNAL_WRITE, &d);
 	must(j ? 0 : -1);
-	const struct {
-		const char *step;
-		double took;
-	} steps[] = {{"plain insert of a row", plain},
-		     {"accept", accepts(j, events)},
-		     {"claim, lines made", claims(j, events)},
-		     {"start and outcome", starts_and_outcomes(j, events)}};
-	printf("%-25s %10s %7s\n", "step", "events/s", "ratio");
-	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
-		printf("%-25s %10.0f %7.2f\n", steps[i].step, events / steps[i].took, plain / steps[i].took);
+	rates[ACCEPT] = events / accepts(j, events);
+	rates[CLAIM] = events / claims(j, events);
+	rates[OUTCOME] = events / starts_and_outcomes(j, events);
 	journal_close(j);
 	snprintf(command, sizeof command, "rm -rf '%s'", dir);
-	return system(command) != 0;
+	if (system(command) != 0)
+		exit(1);
+}
+
+static int ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+/* As tests/bench/lib.sh has it. */
+static void tell(int step, double *values, int rounds, const char *kind, const char *unit, const char *goal)
+{
+	qsort(values, (size_t)rounds, sizeof *values, ascending);
+	int digits = *kind ? 2 : 0;
+	double median = (values[(rounds - 1) / 2] + values[rounds / 2]) / 2;
+	printf("RESULT journal-%s%s %.*f %.*f %.*f %s %s %s%s\n", steps[step].name, kind, digits, median, digits,
+	       values[0], digits, values[rounds - 1], unit, goal, steps[step].words,
+	       *kind ? ", of a plain insert" : "");
+}
+
+int main(int argc, char **argv)
+{
+	bool quick = getenv("BENCH_QUICK") != NULL;
+	int events = (argc > 1 ? atoi(argv[1]) : quick ? 6400 : 100000) / BATCH * BATCH;
+	int rounds = argc > 2 ? atoi(argv[2]) : quick ? 1 : 3;
+	static double rates[MOST_ROUNDS][STEPS], values[MOST_ROUNDS];
+	memset(data, '1', sizeof data);
+	if (rounds < 1 || rounds > MOST_ROUNDS)
+		return 64;
+	for (int r = 0; r < rounds; r++)
+		run_round(events, rates[r]);
+	for (int step = 0; step < STEPS; step++) {
+		for (int r = 0; r < rounds; r++)
+			values[r] = rates[r][step];
+		tell(step, values, rounds, "", "events/s", steps[step].goal);
+		for (int r = 0; step != PLAIN && r < rounds; r++)
+			values[r] = rates[r][step] / rates[r][PLAIN];
+		if (step != PLAIN)
+			tell(step, values, rounds, "-ratio", "x", "-");
+	}
+	return 0;
 }

@@ -193,7 +193,7 @@ static sqlite3 *create(const struct shape *shape, const char *path)
 
 int main(int argc, char **argv)
 {
-	int64_t events = argc > 1 ? atoll(argv[1]) : 128000;
+	int64_t events = argc > 1 ? atoll(argv[1]) : getenv("BENCH_QUICK") ? 2000 : 64000;
 	int rounds = argc > 2 ? atoi(argv[2]) : 4;
 	const char *dir = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
 	sqlite3 *dbs[SHAPES];
