@@ -57,7 +57,7 @@ versions() {
 	for command in 'nginx -v' 'wrk -v' 'node --version' 'jq --version' 'webhook -version' 'curl --version'; do
 		PATH=$PATH:/usr/sbin command -v "${command%% *}" >/dev/null || continue
 		# shellcheck disable=SC2086 # a command and its option
-		PATH=$PATH:/usr/sbin $command 2>&1 | sed -n '1s/^/- /p'
+		PATH=$PATH:/usr/sbin $command 2>&1 | sed -n "1s/^/- ${command%% *}: /p" | cut -d' ' -f1-5
 	done
 	sed -n 's/^PEER /- /p' "$work/output"
 }
@@ -84,7 +84,7 @@ table() { # its input: RESULT lines
 		function sign(goal) { sub(/^>=/, "≥ ", goal); sub(/^<=/, "≤ ", goal); sub(/^=/, "", goal); return goal }
 		{
 			words = $0
-			sub(/^([^ ]+ ){7}/, "", words)
+			for (i = 0; i < 7; i++) sub(/^[^ ]+ /, "", words)
 			gsub(/\|/, "\\|", words)
 			unit = $6 == "x" ? "×" : " " $6
 			print "| " words " | " ($7 == "-" ? "" : sign($7) unit) " | " $3 unit " | " ($4 == $5 ? "" : $4 " – " $5) " | " \
@@ -124,6 +124,9 @@ done
 		if grep -q '^RESULT ' "$work/$name"; then
 			echo
 			grep '^RESULT ' "$work/$name" | table
+		else
+			echo
+			sed 's/^/    /' "$work/$name"
 		fi
 	done
 	printf '\n## What was not measured\n\n'
