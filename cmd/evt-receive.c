@@ -75,12 +75,12 @@ static void confine(const struct receive *r)
 		diag_debug("not confined: this kernel has no Landlock, or it is off");
 }
 
-static int serve(struct receive *r, const struct sources *sources, struct journal *journal, struct diag *d)
+static int serve(struct receive *r, const struct sources *sources, struct journal **journal, struct diag *d)
 {
 	char name[LISTEN_NAME_SIZE];
 	struct server server = {.sources = sources,
 				.reception = &r->reception,
-				.journal = journal,
+				.journal = *journal,
 				.outlet = &r->outlet,
 				.listener = -1,
 				.connection = -1,
@@ -92,6 +92,7 @@ static int serve(struct receive *r, const struct sources *sources, struct journa
 	confine(r);
 	outlet_wake(&r->outlet);
 	int result = server_run(&server, d);
+	*journal = server.journal;
 	outlet_stop(&r->outlet, STOP_MS);
 	return result;
 }
@@ -136,7 +137,7 @@ static int receive(struct receive *r, const struct sources *sources, struct diag
 	if (!journal)
 		return -1;
 	int result =
-	    r->mode == MODE_RECORDS ? take_records(r, sources->list[0], journal, d) : serve(r, sources, journal, d);
+	    r->mode == MODE_RECORDS ? take_records(r, sources->list[0], journal, d) : serve(r, sources, &journal, d);
 	journal_close(journal);
 	return result;
 }

@@ -297,6 +297,26 @@ static int open_reader(struct journal *j, const char *path, struct diag *d)
 	return 0;
 }
 
+static void note_file(struct journal *j)
+{
+	struct stat st;
+	if (stat(j->db.path, &st) < 0)
+		return;
+	j->device = st.st_dev;
+	j->inode = st.st_ino;
+}
+
+bool journal_is_replaced(const struct journal *j)
+{
+	struct stat st;
+	return stat(j->db.path, &st) < 0 || st.st_dev != j->device || st.st_ino != j->inode;
+}
+
+struct journal *journal_renew(const struct journal *j, struct diag *d)
+{
+	return journal_open(j->db.path, JOURNAL_EXISTING, d);
+}
+
 struct journal *journal_open(const char *path, enum journal_access access, struct diag *d)
 {
 	bool exists = faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0;
@@ -318,8 +338,10 @@ struct journal *journal_open(const char *path, enum journal_access access, struc
 	}
 	j->lock.fd = j->watch = -1;
 	j->patience_ms = LOCK_WAIT_MS;
-	if ((access == JOURNAL_READ ? open_reader(j, path, d) : open_writer(j, path, d)) == 0)
+	if ((access == JOURNAL_READ ? open_reader(j, path, d) : open_writer(j, path, d)) == 0) {
+		note_file(j);
 		return j;
+	}
 	journal_close(j);
 	return NULL;
 }

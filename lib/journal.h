@@ -34,6 +34,10 @@ char *journal_path(const char *option);
 struct journal *journal_open(const char *path, enum journal_access access, struct diag *d);
 void journal_close(struct journal *j); /* NULL is fine; an open transaction is rolled back */
 
+/* For those who stay: is the file that was opened gone from its place, or another one there? Then commits would reach nobody. */
+bool journal_is_replaced(const struct journal *j);
+struct journal *journal_renew(const struct journal *j, struct diag *d); /* the same path; as JOURNAL_EXISTING. New */
+
 int journal_begin(struct journal *j, struct diag *d); /* waits for its turn, at most 10 s, or as long as told: */
 void journal_patience(struct journal *j, int64_t wait_ms);
 int journal_commit(struct journal *j, struct diag *d);

@@ -3,6 +3,8 @@
 #ifndef EVT_JOURNAL_INTERNAL_H
 #define EVT_JOURNAL_INTERNAL_H
 
+#include <sys/types.h>
+
 #include "db.h"
 #include "journal.h"
 #include "lock.h"
@@ -41,6 +43,8 @@ struct journal {
 	struct db db;
 	struct lock lock;
 	bool writes, in_transaction;
+	dev_t device; /* of the file that was opened */
+	ino_t inode;
 	int64_t patience_ms;                       /* how long journal_begin waits for its turn */
 	int watch;                                 /* inotify on the WAL, or -1 */
 	int wal_pages;                             /* after our last commit */

@@ -25,11 +25,12 @@ enum {
 	STOP_MS = 5000,        /* for requests that are half in when the end comes */
 	LOCK_MS = 2000,        /* senders give up after 3 s */
 	LOCK_AGAIN_MS = 100,   /* when the journal was not to be had a moment ago */
+	REOPEN_MS = 1000,      /* between two attempts to open it anew */
 	BUCKETS = 1 << 14,
 };
 
 struct loop {
-	const struct server *server;
+	struct server *server;
 	struct connection_hall hall;
 	struct refusals refusals;
 	int epoll;
@@ -39,10 +40,11 @@ struct loop {
 	struct connection *waiting, **last; /* for the commit, in the order they came */
 	struct journal_accept *rows;        /* of one transaction */
 	size_t row_cap;
-	int64_t swept_at, empty_at, written_at;
+	int64_t swept_at, empty_at, written_at, reopened_at;
 	uint32_t seed;
 	uint16_t buckets[BUCKETS]; /* connections by origin */
 	bool trouble;              /* the last commit failed, and somebody has been told */
+	bool broken;               /* it failed for more than being busy: it is opened anew */
 	bool deaf;                 /* the listener is not waited for: nobody more can be taken in */
 };
 
@@ -261,11 +263,36 @@ static size_t gather(struct loop *l, const struct connection *first, const struc
 	return count;
 }
 
+/* The journal may be damaged, or be taken away, while we run: what is in its place once it is good again is opened anew. */
+static int have_journal(struct loop *l, struct diag *d)
+{
+	struct server *s = l->server;
+	if (!l->broken && !journal_is_replaced(s->journal))
+		return 0;
+	l->broken = true;
+	if (l->reopened_at && l->hall.now - l->reopened_at < REOPEN_MS)
+		return diag_fail(d, DIAG_IO, "the journal cannot be opened");
+	l->reopened_at = l->hall.now;
+	struct journal *fresh = journal_renew(s->journal, d);
+	if (!fresh)
+		return -1;
+	if (journal_is_replaced(s->journal) && s->outlet->pid) {
+		diag_notice("another journal is in place: live output, which reads the former one, ends");
+		outlet_stop(s->outlet, 0);
+	}
+	journal_close(s->journal);
+	s->journal = fresh;
+	l->broken = false;
+	return 0;
+}
+
 static int write_rows(struct loop *l, size_t count, struct diag *d)
 {
-	struct journal *j = l->server->journal;
 	if (count == 0)
 		return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
+	if (have_journal(l, d) < 0)
+		return -1;
+	struct journal *j = l->server->journal;
 	journal_patience(j, l->trouble ? LOCK_AGAIN_MS : LOCK_MS);
 	if (journal_begin(j, d) < 0)
 		return -1;
@@ -329,6 +356,7 @@ static void commit(struct loop *l)
 		c = (struct connection *)end;
 		answer_until(l, first, end);
 	}
+	l->broken |= failed && d.code != DIAG_TRY_AGAIN;
 	note_trouble(l, failed ? &d : NULL);
 	if (!failed)
 		outlet_wake(l->server->outlet);
@@ -497,7 +525,7 @@ static int begin(struct loop *l, struct diag *d)
 	return 0;
 }
 
-int server_run(const struct server *server, struct diag *d)
+int server_run(struct server *server, struct diag *d)
 {
 	struct loop *l = calloc(1, sizeof *l);
 	if (!l)

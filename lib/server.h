@@ -14,7 +14,7 @@
 struct server {
 	const struct sources *sources;
 	const struct reception *reception;
-	struct journal *journal;
+	struct journal *journal;           /* opened anew when it has failed, or another is in its place */
 	struct outlet *outlet;             /* woken after each commit */
 	int listener;                      /* a listening socket, or -1: */
 	int connection;                    /* one connected socket, served until it ends */
@@ -24,6 +24,6 @@ struct server {
 
 /* Takes the sockets over. 0 when it has come to its end; -1 with DIAG_UNAVAILABLE when it cannot begin. The signals that set `stop`
  * must be blocked: they are let in while it waits. */
-int server_run(const struct server *server, struct diag *d);
+int server_run(struct server *server, struct diag *d);
 
 #endif

@@ -366,3 +366,51 @@ END
 	run evt-receive -l 127.0.0.1:0 -u no-such-user
 	[ "$status" -eq 64 ]
 }
+
+is_taken() { # BODY: by a sender that tries again
+	[ "$(post crm "$1" 2>/dev/null)" = 202 ]
+}
+
+@test "a journal that is damaged or taken away while it receives: 503, and it goes on with a good one" {
+	start_receiver
+	is_taken '{"id":"1","type":"t"}'
+	local good=$BATS_TEST_TMPDIR/good.db page pages
+	sqlite3 -readonly "$EVT_JOURNAL" ".backup '$good'"
+	evt-prune -q >/dev/null # leaves nothing in the WAL, and the receiver with nothing that it may remember
+	pages=$(($(stat -c %s "$EVT_JOURNAL") / 4096))
+	for ((page = 1; page < pages; page++)); do
+		printf 'these bytes are of another file, which a disk has put here' |
+			dd of="$EVT_JOURNAL" bs=4096 seek="$page" conv=notrunc status=none
+	done
+	run post crm '{"id":"2","type":"t"}' -D "$BATS_TEST_TMPDIR/head"
+	[ "$output" = 503 ]
+	grep -q '^Retry-After: [1-9]' "$BATS_TEST_TMPDIR/head"
+	mkdir "$BATS_TEST_TMPDIR/damaged"
+	mv "$EVT_JOURNAL" "$EVT_JOURNAL-wal" "$EVT_JOURNAL-shm" "$BATS_TEST_TMPDIR/damaged"
+	run post crm '{"id":"2","type":"t"}'
+	[ "$output" = 503 ]
+	[ ! -e "$EVT_JOURNAL" ]
+	install -m 600 "$good" "$EVT_JOURNAL"
+	wait_until is_taken '{"id":"2","type":"t"}'
+	[ "$(query 'select group_concat(id) from history')" = 1,2 ]
+	grep -q 'damaged.*answering 503' "$RECEIVE_ERR"
+	[ "$(grep -c 'answering 503' "$RECEIVE_ERR")" = 1 ]
+	grep -q 'takes events again' "$RECEIVE_ERR"
+	[ "$(sqlite3 -readonly "$EVT_JOURNAL" 'pragma integrity_check')" = ok ]
+}
+
+@test "a journal whose file is moved away under it: nothing is answered that would be lost" {
+	mkfifo "$BATS_TEST_TMPDIR/live"
+	exec 8<>"$BATS_TEST_TMPDIR/live"
+	RECEIVE_STDOUT=$BATS_TEST_TMPDIR/live start_receiver 8>&-
+	is_taken '{"id":"1","type":"t"}'
+	mkdir "$BATS_TEST_TMPDIR/away"
+	mv "$EVT_JOURNAL" "$EVT_JOURNAL-wal" "$EVT_JOURNAL-shm" "$BATS_TEST_TMPDIR/away"
+	run post crm '{"id":"2","type":"t"}'
+	[ "$output" = 503 ]
+	mv "$BATS_TEST_TMPDIR"/away/* "${EVT_JOURNAL%/*}"
+	wait_until is_taken '{"id":"2","type":"t"}'
+	run post crm '{"id":"1","type":"t"}'
+	[ "$output" = 200 ]
+	exec 8>&-
+}
