@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* How events come into the journal. */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "digest.h"
 #include "journal_internal.h"
 
@@ -79,13 +82,14 @@ struct known {
 static struct known find(struct journal *j, struct slice source, struct slice id, const unsigned char *digest)
 {
 	struct known known = {0, false};
+	char erased[32];
+	snprintf(erased, sizeof erased, "erased:%016" PRIx64, (uint64_t)journal_event_key(id));
 	struct db_query *q = db_query(
 	    &j->db, /* not by source; an erased one has neither its digest nor, perhaps, its id (journal_forget.c) */
-	    "SELECT seq, digest IN (:digest, zeroblob(32)) FROM event "
-	    "WHERE key = :key AND +source = :source AND (id = :id OR id = printf('erased:%016x', key))");
-	db_set_int(q, ":key", journal_event_key(id));
+	    "SELECT seq, digest IN (:digest, zeroblob(32)) FROM event WHERE id IN (:id, :erased) AND +source = :source");
 	db_set_text(q, ":source", source);
 	db_set_text(q, ":id", id);
+	db_set_text(q, ":erased", slice_of(erased));
 	if (digest)
 		db_set_blob(q, ":digest", (struct slice){(const char *)digest, DIGEST_SIZE});
 	if (db_row(q))

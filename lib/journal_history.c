@@ -51,10 +51,8 @@ void journal_add_conditions(struct buf *sql, const struct journal_filter *f)
 	condition(sql, f->error.ptr, "instr(lower(x.text), lower(:error)) > 0");
 	condition(sql, f->due_by, "d.due_at <= :due_by");
 	add_statuses(sql, f->statuses);
-	if (f->id_count) {
-		add_list(sql, "e.key", "key", f->id_count);
+	if (f->id_count)
 		add_list(sql, "e.id", "id", f->id_count);
-	}
 }
 
 void journal_bind_conditions(struct db_query *q, const struct journal_filter *f)
@@ -77,8 +75,6 @@ void journal_bind_conditions(struct db_query *q, const struct journal_filter *f)
 	if (f->due_by)
 		db_set_int(q, ":due_by", f->due_by);
 	for (size_t i = 0; i < f->id_count; i++) {
-		snprintf(name, sizeof name, ":key%zu", i);
-		db_set_int(q, name, journal_event_key(f->ids[i]));
 		snprintf(name, sizeof name, ":id%zu", i);
 		db_set_text(q, name, f->ids[i]);
 	}

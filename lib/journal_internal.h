@@ -102,7 +102,7 @@ void journal_save_tallies(struct journal *j); /* writes what was counted; part o
 void journal_sweep_tallies(struct journal *j, int64_t before, int64_t long_before);
 void journal_free_tallies(struct journal *j);
 
-/* What the index event_key holds for an id, of any source. */
+/* What tells an id again once it is erased: event.key. */
 int64_t journal_event_key(struct slice id);
 
 /* The hash of a source and a subject: what delivery.subject_key holds. */

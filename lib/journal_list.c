@@ -282,7 +282,7 @@ static void add_statement(struct buf *sql, const struct journal_filter *f, enum 
 	    [LEAD_KIND] = "delivery d INDEXED BY delivery_kind",
 	    [LEAD_ERROR] = "delivery d INDEXED BY delivery_error",
 	    [LEAD_SUBJECT] = "event e INDEXED BY event_subject CROSS JOIN delivery d ON d.event = e.seq",
-	    [LEAD_IDS] = "event e INDEXED BY event_key CROSS JOIN delivery d ON d.event = e.seq"};
+	    [LEAD_IDS] = "event e INDEXED BY event_id CROSS JOIN delivery d ON d.event = e.seq"};
 	static const char *const run[] = {[LEAD_ALL] = "",
 					  [LEAD_KIND] = " AND d.kind = :kind AND d.status = :status",
 					  [LEAD_ERROR] =

@@ -44,7 +44,7 @@ struct loop {
 	uint32_t seed;
 	uint16_t buckets[BUCKETS]; /* connections by origin */
 	bool trouble;              /* the last commit failed, and somebody has been told */
-	bool broken;               /* it failed for more than being busy: it is opened anew */
+	bool broken;               /* the journal is damaged: it is opened anew */
 	bool deaf;                 /* the listener is not waited for: nobody more can be taken in */
 };
 
@@ -356,7 +356,7 @@ static void commit(struct loop *l)
 		c = (struct connection *)end;
 		answer_until(l, first, end);
 	}
-	l->broken |= failed && d.code != DIAG_TRY_AGAIN;
+	l->broken |= failed && d.code == DIAG_DATA;
 	note_trouble(l, failed ? &d : NULL);
 	if (!failed)
 		outlet_wake(l->server->outlet);

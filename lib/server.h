@@ -14,7 +14,7 @@
 struct server {
 	const struct sources *sources;
 	const struct reception *reception;
-	struct journal *journal;           /* opened anew when it has failed, or another is in its place */
+	struct journal *journal;           /* opened anew when it is damaged, or another is in its place */
 	struct outlet *outlet;             /* woken after each commit */
 	int listener;                      /* a listening socket, or -1: */
 	int connection;                    /* one connected socket, served until it ends */

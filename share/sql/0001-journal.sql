@@ -6,17 +6,20 @@
 --
 -- Instants are milliseconds since the epoch (UTC). The shapes of keys and indexes were chosen by
 -- tests/bench/journal_shapes.c (256,000 events through accept, claim, start and outcome in batches of 64;
--- accepted per second and whole lives per second, as ratios to what stands here):
+-- accepted per second and whole lives per second, as ratios to a hashed id, all ids random):
 --   the duplicate key as text (source, id) instead of a 64-bit hash        0.80  0.85
 --   deliveries by rowid with a unique index instead of clustered           1.05  0.97
 --   deliveries by one packed rowid: faster in, no gain over a life         1.08  1.01
 --   without the index on received_at, which every report needs             1.05  1.06
 --   without the index that keeps a subject's order                         1.04  1.09
 --   one more index on (source, subject) as text                            0.69  0.75
+-- The id stands in its index as it is, nevertheless: most senders' ids begin with a time or end in a counter (UUID version 7, ULID, KSUID,
+-- numbers), and what comes together then lies together. Accepted per second in batches of 64, 120,000 events without a subject, to a
+-- hashed id, which puts each on a page of its own: 1.66 for such ids, 0.81 for random ones. Through HTTP the former make 1.5.
 
 CREATE TABLE event (
 	seq          INTEGER PRIMARY KEY,  -- order of acceptance
-	key          INTEGER NOT NULL,     -- first 64 bits of SHA-256 (id): finds duplicates, and events by id; not unique
+	key          INTEGER NOT NULL,     -- first 64 bits of SHA-256 (id): what still tells a duplicate once the id is erased
 	source       TEXT NOT NULL,
 	id           TEXT NOT NULL,
 	type         TEXT NOT NULL,
@@ -30,7 +33,7 @@ CREATE TABLE event (
 	digest       BLOB NOT NULL,        -- SHA-256 of the payload; stays too
 	conflicts    INTEGER NOT NULL DEFAULT 0  -- how often the same id came again with another payload
 ) STRICT;
-CREATE INDEX event_key ON event (key);
+CREATE INDEX event_id ON event (id);
 CREATE INDEX event_received ON event (received_at);
 
 -- Payloads as received, apart from what outlives them.

@@ -26,7 +26,7 @@ PRAGMA temp_store=FILE;
 .read $sql/0001-journal.sql
 BEGIN;
 INSERT INTO destination (id, name) VALUES (1, 'crm'), (2, 'warehouse'), (3, 'ledger'), (4, 'alerts');
-DROP INDEX event_key;
+DROP INDEX event_id;
 DROP INDEX event_received;
 DROP INDEX delivery_due;
 DROP INDEX delivery_order;
@@ -69,7 +69,7 @@ SELECT i, r.destination, k.id, status,
   FROM raw r CROSS JOIN event e ON e.seq = i JOIN kind k ON k.source = e.source AND k.type = e.type AND k.destination = r.destination, span;
 UPDATE event SET key = $(key evt_7) WHERE seq = 7;
 UPDATE event SET key = $(key "evt_$((deliveries / 2))") WHERE seq = $deliveries / 2;
-CREATE INDEX event_key ON event (key);
+CREATE INDEX event_id ON event (id);
 CREATE INDEX event_received ON event (received_at);
 CREATE INDEX delivery_due ON delivery (destination, lane, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX delivery_order ON delivery (destination, subject_key, event) WHERE due_at IS NOT NULL AND subject_key IS NOT NULL;

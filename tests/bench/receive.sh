@@ -7,6 +7,7 @@
 #   BUILD=build SECONDS_EACH=5 ROUNDS=5 PARTS="1 16 64 256 rows slow inetd" sh tests/bench/receive.sh
 set -u
 cd "$(dirname "$0")/../.." || exit 70
+# shellcheck source=tests/bench/lib.sh
 . tests/bench/lib.sh
 seconds=${SECONDS_EACH:-$(size 3 1)} rounds=${ROUNDS:-$(size 5 1)} parts=${PARTS:-$(size '1 16 64 256 rows slow inetd' '64')}
 build=$(cd "${BUILD:-build}" && pwd) || exit 70
