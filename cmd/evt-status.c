@@ -9,6 +9,7 @@
 #include "monitor.h"
 #include "page.h"
 #include "prometheus.h"
+#include "soundness.h"
 #include "summary.h"
 
 static const char usage[] =
@@ -16,6 +17,7 @@ static const char usage[] =
     "       evt-status [FILTERS] [--format FORMAT | --raw] ID...\n"
     "       evt-status --summary [FILTERS] [--format json]\n"
     "       evt-status --check [--format json | --follow]\n"
+    "       evt-status --verify\n"
     "       evt-status --format prometheus\n"
     "       evt-status --http [-l [HOST:]PORT | -l unix:PATH] [--auth FILE] [--host NAME] [--any-address]\n"
     "\n"
@@ -25,6 +27,7 @@ static const char usage[] =
     "  --summary            counts, the last 24 hours, errors, sources, destinations, size\n"
     "  --check              is all well? For monitors: exit 0 ok, 1 warning, 2 critical, 3 unknown\n"
     "  -f, --follow         with --check: stay, and tell each finding when it appears and when it is gone\n"
+    "  --verify             read all of the journal, for damage: exit 65 when there is any\n"
     "  --http               serve the history as a page on the socket of inetd or systemd, or where -l says\n"
     "  -l, --listen ADDR    listen there, such as 127.0.0.1:8081\n"
     "  --auth FILE          ask for one of its lines user:password\n"
@@ -163,6 +166,8 @@ static int run(const struct options *o, struct asked *r)
 		code = summarize(j, r);
 	else if (r->what == ASKED_METRICS)
 		code = prometheus_write(stdout, j, r->style.now, &d) < 0 ? diag_report(&d) : DIAG_OK;
+	else if (r->what == ASKED_SOUNDNESS)
+		code = soundness_write(stdout, j, &d) < 0 ? diag_report(&d) : DIAG_OK;
 	else if (detail_write_raw(stdout, j, &r->filter, &d) < 0)
 		code = diag_report(&d);
 	journal_close(j);

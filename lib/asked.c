@@ -3,13 +3,14 @@
 
 #include <string.h>
 
-enum { FORMAT = FILTER_END, RAW, UTC, SUMMARY, CHECK, HTTP, AFTER, AUTH, HOST, ANY_ADDRESS };
+enum { FORMAT = FILTER_END, RAW, UTC, SUMMARY, CHECK, HTTP, AFTER, AUTH, HOST, ANY_ADDRESS, VERIFY };
 
 const struct option asked_options[] = {
     {"format", required_argument, NULL, FORMAT},
     {"raw", no_argument, NULL, RAW},
     {"summary", no_argument, NULL, SUMMARY},
     {"check", no_argument, NULL, CHECK},
+    {"verify", no_argument, NULL, VERIFY},
     {"utc", no_argument, NULL, UTC},
     {"follow", no_argument, NULL, 'f'},
     {"after", required_argument, NULL, AFTER},
@@ -24,7 +25,8 @@ const struct option asked_options[] = {
 static void take_mode(struct options *o, struct asked *r, enum asked_for what)
 {
 	if (r->what != ASKED_HISTORY && r->what != what)
-		options_wrong(o, "expected only one of --raw, --summary, --check, --http and --format prometheus");
+		options_wrong(
+		    o, "expected only one of --raw, --summary, --check, --verify, --http and --format prometheus");
 	r->what = what;
 }
 
@@ -81,6 +83,8 @@ static void take_options(struct options *o, struct asked *r)
 			take_mode(o, r, ASKED_SUMMARY);
 		else if (c == CHECK)
 			take_mode(o, r, ASKED_VERDICT);
+		else if (c == VERIFY)
+			take_mode(o, r, ASKED_SOUNDNESS);
 		else if (c == HTTP)
 			take_mode(o, r, ASKED_PAGES);
 		else if (take_web_option(&r->web, c, optarg))
@@ -106,11 +110,13 @@ static void judge(struct options *o, struct asked *r, int ids)
 	if (r->what == ASKED_PAYLOAD && ids != 1)
 		options_wrong(o, "--raw: expected one ID");
 	if (r->what >= ASKED_SUMMARY && ids)
-		options_wrong(o, "--summary, --check, --http and --format prometheus take no ID");
+		options_wrong(o, "--summary, --check, --verify, --http and --format prometheus take no ID");
 	if (r->what == ASKED_PAGES && (r->filtered || r->format_given || r->html))
 		options_wrong(o, "--http: filters stand in the page's address; it takes no FILTERS and no --format");
 	if (r->what != ASKED_PAGES && r->web_given)
 		options_wrong(o, "-l, --auth, --host and --any-address are for --http");
+	if (r->what == ASKED_SOUNDNESS && (r->filtered || r->format_given))
+		options_wrong(o, "--verify reads the whole journal: it takes no filters and no --format");
 	if ((r->what == ASKED_VERDICT || r->what == ASKED_METRICS) && r->filtered)
 		options_wrong(o, "--check and --format prometheus are about the whole journal: they take no filters");
 	if (r->follow && (r->what != ASKED_VERDICT || r->format_given))

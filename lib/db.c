@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "db.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,8 +36,11 @@ static enum diag_code code_of(int result)
 	}
 }
 
-static const char *advice(int result)
+static const char *advice(const struct db *db, int result)
 {
+	int error = sqlite3_system_errno(db->sqlite);
+	if ((result & 0xff) == SQLITE_CANTOPEN && (error == EMFILE || error == ENFILE))
+		return ": raise the limit of open files, ulimit -n";
 	switch (result & 0xff) {
 	case SQLITE_BUSY:
 		return ": another program is writing to it; try again";
@@ -68,6 +72,18 @@ static const char *system_error(const struct db *db, int result, char text[128])
 	return text;
 }
 
+bool db_is_busy(int result)
+{
+	return code_of(result) == DIAG_TRY_AGAIN;
+}
+
+int db_explain(const struct db *db, int result, struct diag *d)
+{
+	char system[128];
+	return diag_fail(d, code_of(result), "journal %s: %s%s", db->path, sqlite3_errmsg(db->sqlite),
+			 system_error(db, result, system));
+}
+
 static void fail(struct db *db, int result, const char *sql)
 {
 	char system[128];
@@ -77,7 +93,7 @@ static void fail(struct db *db, int result, const char *sql)
 	enum diag_code code = code_of(result);
 	bool ours = code == DIAG_BUG;
 	diag_fail(&db->failure, code, "journal %s: %s%s%s%s%.300s", db->path, sqlite3_errmsg(db->sqlite),
-		  system_error(db, result, system), advice(result), ours ? " in: " : "", ours ? sql : "");
+		  system_error(db, result, system), advice(db, result), ours ? " in: " : "", ours ? sql : "");
 }
 
 void db_note(struct db *db, enum diag_code code, const char *why)

@@ -33,6 +33,10 @@ void db_close(struct db *db);
 /* -1 with the first failure since the last call in *d, which is thereby forgotten; 0 when there was none. */
 int db_failed(struct db *db, struct diag *d);
 
+/* For who calls SQLite itself: is it only that somebody else is at it? What went wrong just now, without advice; -1. */
+bool db_is_busy(int result);
+int db_explain(const struct db *db, int result, struct diag *d);
+
 /* Notes a failure that is not SQLite's. */
 void db_note(struct db *db, enum diag_code code, const char *why);
 

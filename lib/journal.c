@@ -324,7 +324,11 @@ struct journal *journal_open(const char *path, enum journal_access access, struc
 	if (refuse_orphan(path, d) < 0)
 		return NULL;
 	if (!exists && (access != JOURNAL_WRITE || error != ENOENT)) {
-		diag_errno(d, error == ENOENT ? DIAG_NO_JOURNAL : DIAG_IO, error, "journal %s", path);
+		if (error == ENOENT)
+			diag_fail(d, DIAG_NO_JOURNAL, "journal %s: %s: -j or EVT_JOURNAL name another", path,
+				  strerror(error));
+		else
+			diag_errno(d, DIAG_IO, error, "journal %s", path);
 		return NULL;
 	}
 	if (!exists && (make_folders(path, d) < 0 || create_file(path, d) < 0))
@@ -442,11 +446,27 @@ static void save_destinations(struct journal *j)
 	}
 }
 
-/* Precondition: the lock is ours. A passive checkpoint never waits for readers; what they hold back is moved next time. */
-static void checkpoint(struct journal *j)
+/* What is committed stays so, whatever becomes of this: there is nothing to be undone, but somebody must hear of it. */
+static void note_checkpoint(struct journal *j, int result)
+{
+	bool failed = result != SQLITE_OK && !db_is_busy(result);
+	struct diag why;
+	if (failed && !j->checkpoint_failed) {
+		db_explain(&j->db, result, &why);
+		diag_error("%s: its -wal cannot be moved into it, and grows until it can; nothing is lost", why.text);
+	} else if (result == SQLITE_OK && j->checkpoint_failed) {
+		diag_notice("journal %s: its -wal is moved into it again", j->db.path);
+	}
+	j->checkpoint_failed = failed;
+}
+
+/* A passive checkpoint never waits for readers; what they hold back is moved next time. */
+void journal_checkpoint(struct journal *j)
 {
 	int left = 0, moved = 0;
-	if (sqlite3_wal_checkpoint_v2(j->db.sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, &left, &moved) == SQLITE_OK)
+	int result = sqlite3_wal_checkpoint_v2(j->db.sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, &left, &moved);
+	note_checkpoint(j, result);
+	if (result == SQLITE_OK)
 		j->wal_pages = left - moved;
 }
 
@@ -460,7 +480,7 @@ int journal_commit(struct journal *j, struct diag *d)
 		return -1;
 	j->in_transaction = false;
 	if (j->wal_pages >= WAL_PAGES_LARGE)
-		checkpoint(j);
+		journal_checkpoint(j);
 	lock_drop(&j->lock);
 	return 0;
 }
@@ -469,15 +489,8 @@ void journal_idle(struct journal *j)
 {
 	if (j->wal_pages < WAL_PAGES_SMALL || j->in_transaction || !lock_try(&j->lock))
 		return;
-	checkpoint(j);
+	journal_checkpoint(j);
 	lock_drop(&j->lock);
-}
-
-int64_t journal_version(struct journal *j)
-{
-	struct diag ignored;
-	int64_t version = pragma(&j->db, "PRAGMA data_version");
-	return db_failed(&j->db, &ignored) < 0 ? -1 : version;
 }
 
 /* ---- watching ---- */

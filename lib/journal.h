@@ -138,9 +138,6 @@ int journal_next_due(struct journal *j, const struct journal_route *routes, size
 /* Gives back those of the claims that nobody has started: due at once, under a new claim number. Runs its own transaction. */
 int journal_release(struct journal *j, const struct journal_claimed *rows, size_t count, int64_t now, struct diag *d);
 
-/* Changes with every commit of another connection: a cheap look whether something may be new. -1 on error. */
-int64_t journal_version(struct journal *j);
-
 /* ---- start, outcome: one attempt. Rows are named as in their line. ---- */
 
 /* A delivery, by the journal's own numbers; destination 0 is "none" (skipped or refused when it came). */
@@ -346,6 +343,15 @@ struct journal_size {
 };
 int journal_size(struct journal *j, struct journal_size *size, struct diag *d);
 
+/* Reads all of the journal: SQLite's own check, and each payload against the digest of what was received. Needs no transaction. */
+struct journal_verify {
+	/* Source and id are SLICE_NONE where it is about the database. Slices live until it returns. */
+	void (*each)(struct slice source, struct slice id, struct slice what, void *context);
+	void *context;
+	int64_t payloads, found; /* read; findings */
+};
+int journal_verify(struct journal *j, struct journal_verify *v, struct diag *d);
+
 /* ---- aggregates: what a summary and a verdict are made of ---- */
 
 /* Deliveries by status, and the span in which they were received. */
@@ -455,7 +461,7 @@ int journal_evers(struct journal *j, bool (*each)(const struct journal_ever *eve
 /* ---- watching ---- */
 
 /* A descriptor that poll(2) finds readable after any process has written to the journal; -1 where the system has none
- * (then ask journal_version now and then). Owned by the journal. */
+ * (then look now and then). Owned by the journal. */
 int journal_watch(struct journal *j);
 /* Takes note of what the descriptor said; returns when the writer that was seen has finished. */
 void journal_watched(struct journal *j);

@@ -19,9 +19,16 @@ static void pause_for(int64_t ms)
 	nanosleep(&t, NULL);
 }
 
-void journal_pause(int64_t since)
+int journal_let_others(struct journal *j, int64_t began, struct diag *d)
 {
-	pause_for(clock_monotonic() - since);
+	pause_for(clock_monotonic() - began);
+	if (lock_take(&j->lock, j->patience_ms, d) < 0)
+		return -1;
+	began = clock_monotonic();
+	journal_checkpoint(j);
+	lock_drop(&j->lock);
+	pause_for(clock_monotonic() - began);
+	return 0;
 }
 
 void journal_tell(const struct journal_progress *p, const char *doing, int64_t done, int64_t of)
@@ -40,22 +47,31 @@ static int64_t pragma(struct journal *j, const char *sql)
 	return value;
 }
 
-/* Moves free pages to the end of the file and cuts them off, a few at a time; a VACUUM would hold everybody up. */
+/* One transaction's worth of free pages is moved to the end of the file and cut off. How many, or -1. */
+static int64_t give_back_step(struct journal *j, struct diag *d)
+{
+	if (journal_begin(j, d) < 0)
+		return -1;
+	int64_t began = clock_monotonic(), pages = pragma(j, "PRAGMA page_count"), left = pages, before = INT64_MAX;
+	while (left < before && clock_monotonic() - began < JOURNAL_STEP_MS && !j->db.failed) {
+		before = left;
+		db_script(&j->db, "PRAGMA incremental_vacuum(16)");
+		left = pragma(j, "PRAGMA page_count");
+	}
+	return journal_settle(j, d) < 0 || journal_commit(j, d) < 0 ? -1 : pages - left;
+}
+
+/* A VACUUM would hold everybody up. */
 int journal_give_back(struct journal *j, const struct journal_progress *p, int64_t *bytes, struct diag *d)
 {
 	int64_t free = pragma(j, "PRAGMA freelist_count"), page_size = pragma(j, "PRAGMA page_size"), given = 0;
 	for (int64_t step = free; step > 0;) {
 		int64_t began = clock_monotonic();
-		if (journal_begin(j, d) < 0)
-			return -1;
-		int64_t pages = pragma(j, "PRAGMA page_count");
-		db_script(&j->db, "PRAGMA incremental_vacuum(200)");
-		step = pages - pragma(j, "PRAGMA page_count");
-		if (journal_settle(j, d) < 0 || journal_commit(j, d) < 0)
+		step = give_back_step(j, d);
+		if (step < 0 || journal_let_others(j, began, d) < 0)
 			return -1;
 		given += step;
 		journal_tell(p, "giving space back", given, free);
-		journal_pause(began);
 	}
 	*bytes = given * page_size;
 	return db_failed(&j->db, d);
@@ -64,12 +80,13 @@ int journal_give_back(struct journal *j, const struct journal_progress *p, int64
 /* ---- the WAL ---- */
 
 /* SQLite's own wait for readers would keep the lock from everybody else: this asks, lets go, and asks again. */
-static bool truncate_wal(struct journal *j)
+static int truncate_wal(struct journal *j, bool *done, struct diag *d)
 {
 	sqlite3_busy_timeout(j->db.sqlite, 0);
 	int result = sqlite3_wal_checkpoint_v2(j->db.sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	sqlite3_busy_timeout(j->db.sqlite, DB_BUSY_MS);
-	return result == SQLITE_OK;
+	*done = result == SQLITE_OK;
+	return *done || db_is_busy(result) ? 0 : db_explain(&j->db, result, d);
 }
 
 /* Deleted rows stand in the WAL until it is truncated, whatever secure_delete did to the database. */
@@ -77,9 +94,9 @@ static int empty_wal(struct journal *j, bool *erased, struct diag *d)
 {
 	if (lock_take(&j->lock, j->patience_ms, d) < 0)
 		return -1;
-	*erased = truncate_wal(j);
+	int result = truncate_wal(j, erased, d);
 	lock_drop(&j->lock);
-	return 0;
+	return result;
 }
 
 /* ---- pages in use ---- */
@@ -96,10 +113,10 @@ static bool wal_is_empty(struct journal *j)
  * that is written, as it was, makes everybody read anew what they remember of the pages; so do we. */
 static int scrub_dirty(struct journal *j, struct scrub *s, int64_t span, bool *erased, struct diag *d)
 {
-	*erased = false;
-	if (!truncate_wal(j)) {
+	int result = truncate_wal(j, erased, d);
+	if (!*erased) {
 		lock_drop(&j->lock);
-		return 0;
+		return result;
 	}
 	if (journal_begin(j, d) < 0)
 		return -1;

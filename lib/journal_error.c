@@ -124,8 +124,8 @@ int journal_drop_errors(struct journal *j, struct diag *d)
 			more = drop_unused(j, &block);
 		if (journal_settle(j, d) < 0 || journal_commit(j, d) < 0)
 			return -1;
-		if (more)
-			journal_pause(began);
+		if (more && journal_let_others(j, began, d) < 0)
+			return -1;
 	}
 	return 0;
 }

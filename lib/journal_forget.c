@@ -220,8 +220,8 @@ static int forget_events(struct journal *j, struct journal_forget *f, const stru
 		int64_t began = clock_monotonic();
 		result = forget_step(j, f, found->events, &left, told, d);
 		journal_tell(&f->progress, "events", (int64_t)(found->count - left), (int64_t)found->count);
-		if (!f->dry_run && left)
-			journal_pause(began);
+		if (result == 0 && !f->dry_run && left)
+			result = journal_let_others(j, began, d);
 	}
 	for (size_t i = 0; i < STEP; i++)
 		buf_free(&told[i].text);

@@ -42,7 +42,7 @@ struct journal_tallies {
 struct journal {
 	struct db db;
 	struct lock lock;
-	bool writes, in_transaction;
+	bool writes, in_transaction, checkpoint_failed;
 	dev_t device; /* of the file that was opened */
 	ino_t inode;
 	int64_t patience_ms;                       /* how long journal_begin waits for its turn */
@@ -149,10 +149,16 @@ bool journal_hand_out(struct journal *j, const struct journal_destination *to, c
 /* Commits what was claimed, or rolls back and empties the batch. */
 int journal_finish_batch(struct journal *j, struct journal_batch *batch, struct diag *d);
 
+/* Moves the WAL into the database, without waiting for readers. Precondition: the lock is ours. */
+void journal_checkpoint(struct journal *j);
+
 /* ---- removing: what journal_prune and journal_forget share ---- */
 
-/* The others get as much time as we took since then (clock_monotonic). */
-void journal_pause(int64_t since);
+/* A long work is done in steps, each a transaction that changes things for about so long: receipt waits behind each. */
+enum { JOURNAL_STEP_MS = 4 };
+/* After a step that began then (clock_monotonic): the others get as much time as it took, and what it wrote is moved from the WAL, lest
+ * it grow until moving it takes long; then they get their time again. */
+int journal_let_others(struct journal *j, int64_t began, struct diag *d);
 /* The event's payload, what was sent of it, and what was answered. */
 void journal_remove_payload(struct journal *j, int64_t event, int64_t now);
 void journal_tell(const struct journal_progress *p, const char *doing, int64_t done, int64_t of);

@@ -4,7 +4,7 @@
 #include "journal_internal.h"
 
 enum {
-	STEP = 200, /* events in one transaction: longer ones would hold receipt up */
+	STEP = 200, /* events in one transaction at most */
 };
 
 #define OPEN_DELIVERY "EXISTS (SELECT 1 FROM delivery d WHERE d.event = e.seq AND d.due_at IS NOT NULL)"
@@ -88,25 +88,34 @@ static size_t select_step(struct journal *j, const struct sweep *sweep, int64_t 
 	return count;
 }
 
+/* Removes the first of the events, as many as there is time for, at least one. How many that were. */
+static size_t forget_step(struct journal *j, const struct sweep *sweep, const int64_t *events, size_t count)
+{
+	int64_t began = clock_monotonic();
+	size_t done = 0;
+	while (done < count && (done == 0 || clock_monotonic() - began < JOURNAL_STEP_MS))
+		sweep->forget(j, events[done++]);
+	return done;
+}
+
 static int sweep_all(struct journal *j, const struct sweep *sweep, struct journal_prune *prune, struct diag *d)
 {
 	int64_t events[STEP], after = 0, first = 0, last = last_before(j, sweep->before);
-	for (size_t count = STEP; count == STEP;) {
-		int64_t began = clock_monotonic();
+	for (bool more = true; more;) {
 		if (!prune->dry_run && journal_begin(j, d) < 0)
 			return -1;
-		count = select_step(j, sweep, after, last, events);
-		for (size_t i = 0; i < count && !prune->dry_run; i++)
-			sweep->forget(j, events[i]);
+		int64_t began = clock_monotonic();
+		size_t count = select_step(j, sweep, after, last, events);
+		size_t done = prune->dry_run ? count : forget_step(j, sweep, events, count);
 		if (journal_settle(j, d) < 0 || (!prune->dry_run && journal_commit(j, d) < 0))
 			return -1;
-		after = count ? events[count - 1] : after;
-		*sweep->count += (int64_t)count;
+		more = count == STEP || done < count;
+		after = done ? events[done - 1] : after;
 		first = first ? first : after;
-		journal_tell(&prune->progress, sweep->doing, count == STEP ? after - first : 1,
-			     count == STEP ? last - first : 1);
-		if (!prune->dry_run && count == STEP)
-			journal_pause(began);
+		*sweep->count += (int64_t)done;
+		journal_tell(&prune->progress, sweep->doing, more ? after - first : 1, more ? last - first : 1);
+		if (!prune->dry_run && more && journal_let_others(j, began, d) < 0)
+			return -1;
 	}
 	return 0;
 }

@@ -35,7 +35,7 @@ _evt() {
 		evt-prune) words="--payloads --events --subject --source -n --dry-run -c --config -j --journal -v --verbose -q --quiet -h --help -V --version" ;;
 		evt-receive) words="-l --listen -s --source -u --user -i --idle -c --config -j --journal -v --verbose -q --quiet -h --help -V --version" ;;
 		evt-retry) words="-f --follow -n --dry-run --failed --delivered --give-up --since --until --type --source -d --destination --subject --error --limit -c --config -j --journal -v --verbose -q --quiet -h --help -V --version" ;;
-		evt-status) words="--summary --check -f --follow --http -l --listen --auth --host --any-address --format --after --raw --utc --status --since --until --type --source -d --destination --subject --error --limit -c --config -j --journal -v --verbose -q --quiet -h --help -V --version" ;;
+		evt-status) words="--summary --check --verify -f --follow --http -l --listen --auth --host --any-address --format --after --raw --utc --status --since --until --type --source -d --destination --subject --error --limit -c --config -j --journal -v --verbose -q --quiet -h --help -V --version" ;;
 		evt-transform) words="-m --map -n --no-journal --check --diff --format --explain -c --config -j --journal -v --verbose -q --quiet -h --help -V --version" ;;
 		esac
 		;;

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* Headers and body, against every scheme: a refusal has a reason fit for one line; a signature that holds for a body holds for
+ * no longer one. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "http.h"
+#include "source.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+static char dir[] = "/tmp/evt-fuzz-verify.XXXXXX";
+static struct sources all;
+
+static const char *const schemes[] = {
+    "\"scheme\":\"standard-webhooks\",\"secret_file\":\"k\"",
+    "\"scheme\":\"github\",\"secret_file\":\"s\"",
+    "\"scheme\":\"stripe\",\"secret_file\":\"s\"",
+    "\"scheme\":\"shopify\",\"secret_file\":\"s\"",
+    "\"scheme\":\"hubspot-v3\",\"secret_file\":\"s\"",
+    "\"scheme\":\"slack\",\"secret_file\":\"s\"",
+    "\"scheme\":\"twilio\",\"secret_file\":\"s\"",
+    "\"scheme\":\"mailgun\",\"secret_file\":\"s\"",
+    "\"scheme\":\"hmac\",\"secret_file\":\"s\",\"header\":\"X-Sign\",\"algorithm\":\"sha512\",\"encoding\":\"base64\",\"prefix\":\"v=\"",
+    "\"scheme\":\"basic\",\"user\":\"u\",\"secret_file\":\"s\"",
+    "\"scheme\":\"bearer\",\"secret_file\":\"s\"",
+};
+
+static void must(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void write_file(const char *name, const char *format, const char *text)
+{
+	char path[256];
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	FILE *file = fopen(path, "w");
+	must(file && fprintf(file, format, text) > 0 && fclose(file) == 0);
+	chmod(path, 0600);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	char path[256], command[128];
+	struct diag d;
+	(void)argc;
+	(void)argv;
+	must(mkdtemp(dir) != NULL);
+	snprintf(path, sizeof path, "%s/sources", dir);
+	mkdir(path, 0700);
+	write_file("s", "%s\n", "12345");
+	write_file("k", "%s\nwhpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=\n",
+		   "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+	for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+		char name[64];
+		snprintf(name, sizeof name, "sources/%c.json", (char)('a' + i));
+		write_file(name,
+			   "{\"verify\":{%s},\"public_url\":\"https://a/\",\"type\":\"const:t\",\"destinations\":{}}",
+			   schemes[i]);
+	}
+	int result = sources_load(&all, dir, &d);
+	if (result < 0)
+		fprintf(stderr, "%s\n", d.text);
+	snprintf(command, sizeof command, "rm -rf %s", dir);
+	must(system(command) == 0 && result == 0);
+	return 0;
+}
+
+static void check_reason(const char *text)
+{
+	must(*text);
+	for (; *text; text++)
+		must((unsigned char)*text >= ' ' && *text != 0x7f);
+}
+
+static bool signs_body(const struct verify *v)
+{
+	return v->kind == VERIFY_HMAC && strcmp(v->header, "/signature/signature") != 0; /* mailgun's signs a token */
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+	static struct buf longer = BUF_INIT;
+	struct http_head head;
+	struct http_refusal refusal;
+	struct slice text = {(const char *)bytes, len};
+	size_t end = http_head_end(text, 0);
+	if (!end || http_head_read(&head, (struct slice){text.ptr, end}, &refusal) < 0)
+		return 0;
+	struct request r = head.request;
+	for (size_t i = 0; i < all.count; i++) {
+		struct diag d = {.code = DIAG_OK};
+		const struct verify *v = &all.list[i]->verify;
+		r.body = (struct slice){text.ptr + end, len - end};
+		enum verify_result result = verify_check(v, &r, INT64_C(1614265330000), &d);
+		must(result != VERIFY_ERROR);
+		if (result != VERIFY_GOOD)
+			check_reason(d.text);
+		if (result != VERIFY_GOOD || !signs_body(v))
+			continue;
+		buf_clear(&longer);
+		buf_add_slice(&longer, r.body);
+		buf_add_char(&longer, 'x');
+		r.body = buf_slice(&longer);
+		must(verify_check(v, &r, INT64_C(1614265330000), &d) != VERIFY_GOOD);
+	}
+	return 0;
+}
