@@ -257,14 +257,21 @@ static void hold_for_failed(struct journal *j, const struct turn *t, const struc
 		journal_put_back(j, row, row->attempts, again_at, now);
 	else
 		put_off_until(j, row->event, t->to->id, again_at);
+	struct buf why = BUF_INIT;
 	struct db_query *q =
-	    db_query(&j->db, "UPDATE delivery SET error = 'held: ' || (SELECT id FROM event WHERE seq = :failed) || "
-			     "', an earlier event of its subject, has failed' "
-			     "WHERE event = :event AND destination = :destination AND code IS NULL");
+	    db_query(&j->db, "SELECT 'held: ' || id || ', an earlier event of its subject, has failed' "
+			     "FROM event WHERE seq = :failed");
 	db_set_int(q, ":failed", failed);
+	if (db_row(q))
+		buf_add_slice(&why, db_text(q, 0));
+	db_done(q);
+	q = db_query(&j->db, "UPDATE delivery SET error = :why "
+			     "WHERE event = :event AND destination = :destination AND code IS NULL");
+	journal_set_error(j, q, ":why", buf_slice(&why));
 	db_set_int(q, ":event", row->event);
 	db_set_int(q, ":destination", t->to->id);
 	db_run(q);
+	buf_free(&why);
 }
 
 /* Whatever this does with the row, it is no longer due in its lane. */

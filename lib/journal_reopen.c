@@ -103,14 +103,24 @@ static bool was_given_up(struct journal *j, const struct journal_delivery *row)
 /* It has failed already; that somebody has looked at it is new. What it failed of stays to be read. */
 static void give_up_failed(struct journal *j, const struct journal_delivery *row, struct slice why, int64_t now)
 {
-	struct db_query *q = db_query(&j->db, "UPDATE delivery SET code = 'given-up', updated_at = :now, "
-					      "error = :why || ifnull(' (it had failed: ' || error || ')', '') "
+	struct buf both = BUF_INIT;
+	struct db_query *q = db_query(&j->db, "SELECT :why || ifnull(' (it had failed: ' || text || ')', '') "
+					      "FROM delivery LEFT JOIN error ON error.id = delivery.error "
 					      "WHERE event = :event AND destination = :destination");
-	db_set_int(q, ":now", now);
 	db_set_text(q, ":why", why);
 	db_set_int(q, ":event", row->event);
 	db_set_int(q, ":destination", row->destination);
+	if (db_row(q))
+		buf_add_slice(&both, db_text(q, 0));
+	db_done(q);
+	q = db_query(&j->db, "UPDATE delivery SET code = 'given-up', updated_at = :now, error = :why "
+			     "WHERE event = :event AND destination = :destination");
+	db_set_int(q, ":now", now);
+	journal_set_error(j, q, ":why", buf_slice(&both));
+	db_set_int(q, ":event", row->event);
+	db_set_int(q, ":destination", row->destination);
 	db_run(q);
+	buf_free(&both);
 	journal_count_leave(j, row);
 	journal_count_enter(j, row, JOURNAL_FAILED, true, now);
 	journal_wake_next(j, row, now);
