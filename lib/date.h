@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* date: an instant from one way of writing it to another: "epoch" (seconds), "epoch_ms", "rfc3339", or a pattern of
- * strptime(3) and strftime(3) in English, read and written in a time zone. Converts on one thread only, and leaves the
- * process's time zone (TZ) changed. */
+ * strptime(3) and strftime(3) in English, read and written in a time zone. The user's own TZ has no part in it. A zone with a name
+ * is read by the C library, which knows one at a time: it converts on one thread only, and leaves TZ changed, since to change it
+ * back costs more than all the rest. Nothing else in a process that maps may show local time. */
 #ifndef EVT_DATE_H
 #define EVT_DATE_H
 
@@ -12,7 +13,8 @@ enum date_form { DATE_RFC3339, DATE_EPOCH, DATE_EPOCH_MS, DATE_PATTERN };
 struct date_style {
 	enum date_form form;
 	char *pattern;
-	char *zone; /* TZ's value: ":Europe/Berlin", or "<evt>-02:00"; "UTC0" by default */
+	char *zone;  /* TZ's value, ":Europe/Berlin"; NULL for one that is always as far from UTC: */
+	long offset; /* seconds east of it */
 };
 
 struct date {

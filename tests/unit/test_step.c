@@ -160,6 +160,51 @@ static void dates_are_converted(void **state)
 	gives(DATE("\"from\":\"%Y-%m-%d\",\"to\":\"%d %B %Y\""), "{\"v\":[\"2024-02-29\"]}", "[\"29 February 2024\"]");
 }
 
+#define READ(zone)  DATE("\"from\":\"%Y-%m-%d %H:%M\",\"from_zone\":\"" zone "\"")
+#define WRITE(zone) DATE("\"to_zone\":\"" zone "\"")
+
+static void dates_follow_the_clocks_of_their_zone(void **state)
+{
+	(void)state;
+	gives(READ("Europe/Berlin"), "{\"v\":\"2026-03-29 01:59\"}", "\"2026-03-29T00:59:00Z\"");
+	gives(READ("Europe/Berlin"), "{\"v\":\"2026-03-29 03:00\"}", "\"2026-03-29T01:00:00Z\"");
+	gives(READ("Europe/Berlin"), "{\"v\":\"2026-10-25 01:59\"}", "\"2026-10-24T23:59:00Z\"");
+	gives(READ("Europe/Berlin"), "{\"v\":\"2026-10-25 02:00\"}", "\"2026-10-25T00:00:00Z\"");
+	gives(READ("Europe/Berlin"), "{\"v\":\"2026-10-25 03:00\"}", "\"2026-10-25T02:00:00Z\"");
+	gives(READ("America/New_York"), "{\"v\":\"2026-11-01 01:30\"}", "\"2026-11-01T05:30:00Z\"");
+	gives(WRITE("Europe/Berlin"), "{\"v\":\"2026-03-29T01:00:00Z\"}", "\"2026-03-29T03:00:00+02:00\"");
+	gives(WRITE("Europe/Berlin"), "{\"v\":\"2026-10-25T00:59:59Z\"}", "\"2026-10-25T02:59:59+02:00\"");
+	gives(WRITE("Europe/Berlin"), "{\"v\":\"2026-10-25T01:00:00Z\"}", "\"2026-10-25T02:00:00+01:00\"");
+	/* Half an hour of summer time; winter time that goes back; a winter time of its own. */
+	gives(READ("Australia/Lord_Howe"), "{\"v\":\"2026-10-04 02:30\"}", "\"2026-10-03T15:30:00Z\"");
+	fails(READ("Australia/Lord_Howe"), "{\"v\":\"2026-10-04 02:15\"}",
+	      BROKEN("\"2026-10-04 02:15\" is a time that the clocks skip there"));
+	gives(READ("Europe/Dublin"), "{\"v\":\"2026-07-01 12:00\"}", "\"2026-07-01T11:00:00Z\"");
+	/* Clocks that change without summer time: an hour twice, a day never. */
+	gives(READ("Europe/Moscow"), "{\"v\":\"2014-10-26 01:30\"}", "\"2014-10-25T21:30:00Z\"");
+	gives(READ("Pacific/Apia"), "{\"v\":\"2011-12-31 00:00\"}", "\"2011-12-30T10:00:00Z\"");
+	fails(READ("Pacific/Apia"), "{\"v\":\"2011-12-30 12:00\"}",
+	      BROKEN("\"2011-12-30 12:00\" is a time that the clocks skip there"));
+	/* Before there were zones an offset had seconds. */
+	gives(WRITE("Europe/Berlin"), "{\"v\":\"1880-01-01T00:00:00Z\"}", "\"1880-01-01T00:00:00Z\"");
+}
+
+/* The zone of who runs it, and the zone of the value before, have no part in it. */
+static void no_zone_leaks_into_another_date(void **state)
+{
+	(void)state;
+	setenv("TZ", "America/New_York", 1);
+	gives(DATE("\"from\":\"%Y-%m-%d\""), "{\"v\":\"2026-07-01\"}", "\"2026-07-01T00:00:00Z\"");
+	gives(DATE("\"from\":\"%Y-%m-%d %H:%M\",\"from_zone\":\"Asia/Tokyo\",\"to\":\"%Y-%m-%d %H:%M\",\"to_zone\":"
+		   "\"Europe/Berlin\""),
+	      "{\"v\":[\"2026-07-01 09:00\",\"2026-01-01 09:00\"]}", "[\"2026-07-01 02:00\",\"2026-01-01 01:00\"]");
+	gives(DATE("\"from\":\"%Y-%m-%d\",\"to\":\"%d.%m.%Y %H:%M %z\""), "{\"v\":\"2026-07-01\"}",
+	      "\"01.07.2026 00:00 +0000\"");
+	gives(DATE("\"from\":\"%Y-%m-%d\",\"from_zone\":\"-03:30\",\"to\":\"%H:%M %z\",\"to_zone\":\"+05:45\""),
+	      "{\"v\":\"2026-07-01\"}", "\"09:15 +0545\"");
+	unsetenv("TZ");
+}
+
 static void dates_that_are_none_are_refused(void **state)
 {
 	(void)state;
@@ -391,6 +436,8 @@ int main(void)
 	    cmocka_unit_test(decimals_are_exact),
 	    cmocka_unit_test(amounts_are_scaled),
 	    cmocka_unit_test(dates_are_converted),
+	    cmocka_unit_test(dates_follow_the_clocks_of_their_zone),
+	    cmocka_unit_test(no_zone_leaks_into_another_date),
 	    cmocka_unit_test(dates_that_are_none_are_refused),
 	    cmocka_unit_test(strings_are_changed),
 	    cmocka_unit_test(arrays_are_taken_apart),
