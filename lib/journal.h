@@ -97,7 +97,8 @@ int journal_refusals(struct journal *j, int64_t since,
 /* ---- adopt: a line that names a delivery the journal does not know ---- */
 
 /* Accepts the event if it is unknown, adds the delivery for event->destination if that is unknown, and claims it
- * (until now + lease_ms). *claim is its claim number, or 0 when the delivery was known already. */
+ * (until now + lease_ms). *claim is its claim number, or 0 when the delivery was known already. An event that is known with
+ * another payload keeps that; a conflict is counted. */
 int journal_adopt(struct journal *j, const struct event *event, int64_t now, int64_t lease_ms, int64_t *claim,
 		  struct diag *d);
 

@@ -227,11 +227,15 @@ int journal_adopt(struct journal *j, const struct event *e, int64_t now, int64_t
 	}
 	digest_payload(j, &received, digest);
 	struct journal_destination *to = journal_destination(j, e->destination);
-	int64_t event = journal_find_event(j, e->source, e->id);
-	struct journal_delivery known;
-	if (to && !(event && journal_find_delivery(j, event, to->id, &known))) {
+	struct known known = find(j, e->source, e->id, digest);
+	int64_t event = known.event;
+	struct journal_delivery delivery;
+	if (to && !(event && journal_find_delivery(j, event, to->id, &delivery))) {
 		if (!event)
 			event = insert_event(j, &received, digest, now);
+		else if (!known.same_payload)
+			count_conflict(
+			    j, event); /* two destinations made another payload under one id: a retry has the first */
 		journal_add_delivery(j, event, to->id, now);
 		claim_adopted(j, event, to->id, now, lease_ms);
 		*claim = 1;

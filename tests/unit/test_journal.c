@@ -289,6 +289,25 @@ static void a_line_the_journal_does_not_know_is_adopted_once(void **state)
 	assert_int_equal(start_at("evt_1/1", 1, NOW), JOURNAL_STARTED);
 }
 
+static void a_second_payload_under_a_known_id_is_counted_as_a_conflict(void **state)
+{
+	(void)state;
+	const struct {
+		const char *destination, *data, *conflicts;
+	} lines[] = {{"crm", "{\"n\":1}", "0"}, {"warehouse", "{\"n\":1}", "0"}, {"ledger", "{\"n\":2}", "1"}};
+	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+		struct event e = event_of("evt_1/1", NULL, lines[i].data);
+		e.destination = slice_of(lines[i].destination);
+		int64_t claim;
+		assert_int_equal(journal_begin(j, &d), 0);
+		assert_int_equal(journal_adopt(j, &e, NOW, LEASE, &claim, &d), 0);
+		assert_int_equal(journal_commit(j, &d), 0);
+		assert_int_equal(claim, 1);
+		assert_string_equal(look("SELECT conflicts FROM event"), lines[i].conflicts);
+	}
+	assert_string_equal(look("SELECT CAST(data AS TEXT) FROM payload"), "{\"n\":1}");
+}
+
 /* ---- claim ---- */
 
 static void a_claim_hands_out_the_line_once(void **state)
@@ -743,6 +762,7 @@ int main(void)
 	    EACH(equal_rows_of_one_call_are_duplicates),
 	    EACH(an_event_without_destination_is_skipped_or_failed),
 	    EACH(a_line_the_journal_does_not_know_is_adopted_once),
+	    EACH(a_second_payload_under_a_known_id_is_counted_as_a_conflict),
 	    EACH(a_claim_hands_out_the_line_once),
 	    EACH(only_routes_that_are_named_are_claimed),
 	    EACH(a_lapsed_claim_comes_again_later_and_later),
