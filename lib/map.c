@@ -3,232 +3,11 @@
 
 #include <stdlib.h>
 
-enum { TARGET_DEPTH = 32, STEPS_MOST = 32 };
+#include "map_internal.h"
 
-/* The keys of a field; those of its rule come first. */
-enum {
-	TO = RULE_KEY_COUNT,
-	EACH,
-	CONST,
-	TEMPLATE,
-	FROM,
-	FIELDS,
-	REST,
-	REMOVE,
-	WHEN,
-	REQUIRED,
-	MISSING,
-	APPLY,
-	LOOKUP,
-	COLUMN,
-	COERCE,
-	DEFAULT,
-	KEY_COUNT
-};
-static const char *const keys[] = {RULE_KEYS, "to",     "each",   "const",  "template", "from",
-				   "fields",  "rest",   "remove", "when",   "required", "missing",
-				   "apply",   "lookup", "column", "coerce", "default",  NULL};
+enum { TARGET_DEPTH = 32 };
 
-#define BIT(key) (1U << (key))
-enum { RULES = BIT(RULE_KEY_COUNT) - 1, OF_VALUE = BIT(KEY_COUNT) - BIT(WHEN) };
-
-/* What goes with each of the four ways to make a value. */
-static const unsigned beside[KEY_COUNT] = {
-    [EACH] = BIT(TO) | BIT(EACH) | BIT(FIELDS) | BIT(REST) | BIT(REMOVE) | BIT(WHEN) | BIT(REQUIRED),
-    [CONST] = RULES | BIT(TO) | BIT(CONST) | BIT(WHEN),
-    [TEMPLATE] = RULES | BIT(TO) | BIT(TEMPLATE) | OF_VALUE,
-    [FROM] = RULES | BIT(TO) | BIT(FROM) | OF_VALUE,
-};
-
-struct loader {
-	struct jconf *c;
-	const char *dir;
-	unsigned missing; /* the map's own "missing" */
-	bool inner;       /* within "each" */
-};
-
-/* ---- values that the map brings in ---- */
-
-/* They must keep the rules, too. */
-static int check_value(const struct map_field *f, struct jconf *c, uint32_t node, const struct rule_value *v)
-{
-	struct rule_matcher m = {NULL, NULL, NULL};
-	struct buf why = BUF_INIT;
-	if (rule_matcher_open(&m) < 0)
-		jconf_fail(c, node, "out of memory");
-	else if (!rule_holds(&f->rule, v, &m, &why)) {
-		struct buf shown = BUF_INIT;
-		rule_show(&shown, v, 80);
-		jconf_fail(c, node, "%s %s", shown.data, why.data);
-		buf_free(&shown);
-	}
-	buf_free(&why);
-	rule_matcher_close(&m);
-	return c->failed ? -1 : 0;
-}
-
-static int load_constant(struct map_field *f, struct jconf *c, uint32_t node, struct rule_value *value)
-{
-	if (node == JTEXT_NOWHERE)
-		return 0;
-	enum jtext_type type = jtext_type(&c->json, node);
-	struct slice text = type == JTEXT_STRING ? jconf_string(c, node) : SLICE_NONE;
-	*value = (struct rule_value){type, jtext_raw(&c->json, node), text};
-	return check_value(f, c, node, value);
-}
-
-/* Where a value of a table stands: in the map itself, or, for a file, its entry in the map. */
-static int check_entry(const struct map_field *f, struct jconf *c, uint32_t node, const struct lookup_entry *entry)
-{
-	struct rule_value v = entry->value;
-	if (f->coerce)
-		rule_coerce(&f->rule, &v);
-	if (jtext_type(&c->json, node) == JTEXT_OBJECT)
-		return check_value(f, c, entry->node, &v);
-	if (check_value(f, c, node, &v) == 0)
-		return 0;
-	return -1;
-}
-
-static int load_lookup(struct map_field *f, const struct loader *l, uint32_t node, uint32_t column)
-{
-	struct jconf *c = l->c;
-	if (column != JTEXT_NOWHERE && node == JTEXT_NOWHERE)
-		return jconf_fail(c, column, "\"column\" goes with \"lookup\"");
-	if (node == JTEXT_NOWHERE)
-		return 0;
-	struct slice wanted = column == JTEXT_NOWHERE ? SLICE_NONE : jconf_string(c, column);
-	f->lookup = calloc(1, sizeof *f->lookup);
-	if (!f->lookup)
-		return jconf_fail(c, node, "out of memory");
-	if (c->failed || lookup_load(f->lookup, c, node, l->dir, wanted) < 0)
-		return -1;
-	for (size_t i = 0; i < f->lookup->count; i++)
-		if (check_entry(f, c, node, &f->lookup->entries[i]) < 0)
-			return -1;
-	return 0;
-}
-
-/* ---- steps ---- */
-
-/* `types`: what comes in, and then what can come out. */
-static int load_steps(struct map_field *f, struct jconf *c, uint32_t node, unsigned *types)
-{
-	const struct jtext *j = &c->json;
-	if (node == JTEXT_NOWHERE)
-		return 0;
-	bool list = jtext_type(j, node) == JTEXT_ARRAY;
-	uint32_t count = list ? jtext_length(j, node) : 1, n = list ? jtext_first(j, node) : node;
-	if (count > STEPS_MOST)
-		return jconf_fail(c, node, "more than %d steps", STEPS_MOST);
-	f->steps = calloc((size_t)count + 1, sizeof *f->steps);
-	if (!f->steps)
-		return jconf_fail(c, node, "out of memory");
-	for (; f->step_count < count; n = jtext_next(j, n)) {
-		struct step *step = &f->steps[f->step_count++];
-		if (step_load(step, c, n) < 0)
-			return -1;
-		*types = step_types(step, *types);
-		if (!(*types & ~(unsigned)RULE_NULLS))
-			return jconf_fail(c, n, "%s cannot take what comes to it", step_name(step));
-	}
-	return 0;
-}
-
-/* ---- where values come from ---- */
-
-static int load_list(struct map_field *f, const struct loader *l, uint32_t node)
-{
-	const struct jtext *j = &l->c->json;
-	uint32_t count = jtext_length(j, node);
-	f->kind = MAP_FROM_LIST;
-	f->from = jtext_raw(j, node);
-	f->origins = calloc((size_t)count + 1, sizeof *f->origins);
-	if (!f->origins || !count)
-		return jconf_expected(l->c, node, "one or more to take values from");
-	for (uint32_t n = jtext_first(j, node); n < jtext_end(j, node); n = jtext_next(j, n))
-		if (origin_load(&f->origins[f->origin_count++], l->c, n, l->inner) < 0)
-			return -1;
-	return 0;
-}
-
-static int load_origin(struct map_field *f, const struct loader *l, uint32_t node)
-{
-	if (jtext_type(&l->c->json, node) == JTEXT_ARRAY)
-		return load_list(f, l, node);
-	f->origins = calloc(1, sizeof *f->origins);
-	if (!f->origins)
-		return jconf_fail(l->c, node, "out of memory");
-	f->origin_count = 1;
-	if (origin_load(f->origins, l->c, node, l->inner) < 0)
-		return -1;
-	f->from = f->origins->text;
-	return 0;
-}
-
-static int load_template(struct map_field *f, const struct loader *l, uint32_t node)
-{
-	const char *why;
-	f->kind = MAP_FROM_TEMPLATE;
-	f->from = jconf_string(l->c, node);
-	if (l->c->failed)
-		return -1;
-	return phrase_parse(&f->phrase, f->from, l->inner, &why) < 0 ? jconf_fail(l->c, node, "%s", why) : 0;
-}
-
-/* The types that a source can have. */
-static unsigned source_types(const struct map_field *f)
-{
-	if (f->kind == MAP_FROM_LIST)
-		return RULE_ARRAYS;
-	return f->kind == MAP_FROM_ORIGIN && f->origins->kind != ORIGIN_EVENT ? RULE_ANY : RULE_STRINGS;
-}
-
-static int check_coerce(const struct map_field *f, struct jconf *c, const uint32_t *values)
-{
-	unsigned types = f->rule.types & ~(unsigned)RULE_NULLS;
-	bool one = types && !(types & (types - 1));
-	if (f->coerce && !(one && (types & ~(unsigned)(RULE_ARRAYS | RULE_OBJECTS))))
-		return jconf_fail(c, values[COERCE], "goes with a \"type\" of string, number, integer or boolean");
-	return 0;
-}
-
-static int load_value(struct map_field *f, const struct loader *l, const uint32_t *values)
-{
-	struct jconf *c = l->c;
-	int loaded =
-	    values[FROM] != JTEXT_NOWHERE ? load_origin(f, l, values[FROM]) : load_template(f, l, values[TEMPLATE]);
-	if (loaded < 0 || check_coerce(f, c, values) < 0)
-		return -1;
-	unsigned types = source_types(f);
-	if (load_steps(f, c, values[APPLY], &types) < 0 || load_lookup(f, l, values[LOOKUP], values[COLUMN]) < 0)
-		return -1;
-	if (f->missing & MAP_NULL)
-		types &= ~(unsigned)RULE_NULLS;
-	if (!f->lookup && !rule_admits(&f->rule, types, f->coerce))
-		return jconf_fail(c, values[0] != JTEXT_NOWHERE ? values[0] : values[TO],
-				  "no such value can come out of where it comes from%s",
-				  f->coerce ? "" : ", without \"coerce\"");
-	return load_constant(f, c, values[DEFAULT], &f->otherwise);
-}
-
-static int load_plan(struct map_plan *plan, const struct loader *l, uint32_t owner, const uint32_t *values);
-
-static int load_each(struct map_field *f, const struct loader *l, uint32_t node, const uint32_t *values)
-{
-	uint32_t parts[] = {values[FIELDS], values[REST], values[REMOVE]};
-	f->kind = MAP_FROM_EACH;
-	if (load_origin(f, l, values[EACH]) < 0)
-		return -1;
-	if (f->kind == MAP_FROM_LIST || f->origins->kind == ORIGIN_EVENT)
-		return jconf_expected(l->c, values[EACH], "a JSON Pointer to an array");
-	struct loader inner = *l;
-	inner.inner = true;
-	f->each = calloc(1, sizeof *f->each);
-	return f->each ? load_plan(f->each, &inner, node, parts) : jconf_fail(l->c, node, "out of memory");
-}
-
-/* ---- fields ---- */
+/* ---- keys of maps and of fields ---- */
 
 static int take_missing(struct jconf *c, uint32_t node, unsigned *missing)
 {
@@ -242,7 +21,7 @@ static int take_missing(struct jconf *c, uint32_t node, unsigned *missing)
 	return c->failed ? -1 : 0;
 }
 
-static int load_missing(struct jconf *c, uint32_t node, unsigned *missing)
+int map_load_missing(struct jconf *c, uint32_t node, unsigned *missing)
 {
 	const struct jtext *j = &c->json;
 	if (node == JTEXT_NOWHERE)
@@ -256,7 +35,7 @@ static int load_missing(struct jconf *c, uint32_t node, unsigned *missing)
 	return 0;
 }
 
-static int load_when(struct when **when, const struct loader *l, uint32_t node)
+int map_load_when(struct when **when, const struct map_loader *l, uint32_t node)
 {
 	if (node == JTEXT_NOWHERE)
 		return 0;
@@ -264,59 +43,19 @@ static int load_when(struct when **when, const struct loader *l, uint32_t node)
 	return *when ? when_load(*when, l->c, node, l->inner) : jconf_fail(l->c, node, "out of memory");
 }
 
-static int load_bool(struct jconf *c, uint32_t node, bool *value)
+int map_load_bool(struct jconf *c, uint32_t node, bool *value)
 {
 	return node == JTEXT_NOWHERE ? 0 : jconf_bool(c, node, value);
 }
 
-static int load_target(struct jtext_pointer *target, struct jconf *c, uint32_t node)
+int map_load_target(struct jtext_pointer *target, struct jconf *c, uint32_t node)
 {
 	if (jconf_pointer(c, node, target) < 0)
 		return -1;
 	return target->count > TARGET_DEPTH ? jconf_fail(c, node, "deeper than %d", TARGET_DEPTH) : 0;
 }
 
-/* Which of the four ways; the others, and what does not go with it, are refused. */
-static int find_way(struct jconf *c, uint32_t node, const uint32_t *values, int *way)
-{
-	for (*way = EACH; *way <= FROM && values[*way] == JTEXT_NOWHERE;)
-		++*way;
-	if (*way > FROM)
-		return jconf_fail(c, node, "one of \"from\", \"template\", \"const\" and \"each\" is missing");
-	for (int i = 0; i < KEY_COUNT; i++)
-		if (values[i] != JTEXT_NOWHERE && !(beside[*way] & BIT(i)))
-			return jconf_fail(c, values[i], "\"%s\" has no meaning beside \"%s\"", keys[i], keys[*way]);
-	return 0;
-}
-
-static int load_field(struct map_field *f, struct target *root, const struct loader *l, uint32_t node)
-{
-	uint32_t values[KEY_COUNT];
-	struct jconf *c = l->c;
-	int way;
-	f->missing = l->missing;
-	f->rule = RULE_NONE;
-	if (jconf_members(c, node, keys, values) < 0)
-		return -1;
-	if (values[TO] == JTEXT_NOWHERE)
-		return jconf_fail(c, node, "\"to\" is missing");
-	if (load_target(&f->target, c, values[TO]) < 0)
-		return -1;
-	struct slice raw = jtext_raw(&c->json, values[TO]);
-	f->to = (struct slice){raw.ptr + 1, raw.len - 2};
-	if (target_add(root, &f->target, f, c, values[TO]) < 0 || rule_load(&f->rule, c, values) < 0 ||
-	    find_way(c, node, values, &way) < 0 || load_bool(c, values[REQUIRED], &f->required) < 0 ||
-	    load_bool(c, values[COERCE], &f->coerce) < 0 || load_missing(c, values[MISSING], &f->missing) < 0 ||
-	    load_when(&f->when, l, values[WHEN]) < 0)
-		return -1;
-	if (way == EACH)
-		return load_each(f, l, node, values);
-	if (way == CONST) {
-		f->kind = MAP_FROM_CONST;
-		return load_constant(f, c, values[CONST], &f->constant);
-	}
-	return load_value(f, l, values);
-}
+/* ---- lists of fields ---- */
 
 static int load_removed(struct map_plan *plan, struct jconf *c, uint32_t list)
 {
@@ -333,13 +72,13 @@ static int load_removed(struct map_plan *plan, struct jconf *c, uint32_t list)
 		return jconf_fail(c, list, "out of memory");
 	for (uint32_t n = jtext_first(j, list); n < jtext_end(j, list); n = jtext_next(j, n)) {
 		struct jtext_pointer *target = &plan->removed[plan->removed_count++];
-		if (load_target(target, c, n) < 0 || target_add(&plan->root, target, NULL, c, n) < 0)
+		if (map_load_target(target, c, n) < 0 || target_add(&plan->root, target, NULL, c, n) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int load_fields(struct map_plan *plan, const struct loader *l, uint32_t owner, uint32_t list)
+static int load_fields(struct map_plan *plan, const struct map_loader *l, uint32_t owner, uint32_t list)
 {
 	const struct jtext *j = &l->c->json;
 	if (list == JTEXT_NOWHERE)
@@ -353,15 +92,15 @@ static int load_fields(struct map_plan *plan, const struct loader *l, uint32_t o
 	if (!plan->fields)
 		return jconf_fail(l->c, list, "out of memory");
 	for (uint32_t n = jtext_first(j, list); n < jtext_end(j, list); n = jtext_next(j, n))
-		if (load_field(&plan->fields[plan->count++], &plan->root, l, n) < 0)
+		if (map_load_field(&plan->fields[plan->count++], &plan->root, l, n) < 0)
 			return -1;
 	return 0;
 }
 
 /* `values`: fields, rest, remove. */
-static int load_plan(struct map_plan *plan, const struct loader *l, uint32_t owner, const uint32_t *values)
+int map_load_plan(struct map_plan *plan, const struct map_loader *l, uint32_t owner, const uint32_t *values)
 {
-	if (load_bool(l->c, values[1], &plan->rest) < 0 || load_fields(plan, l, owner, values[0]) < 0)
+	if (map_load_bool(l->c, values[1], &plan->rest) < 0 || load_fields(plan, l, owner, values[0]) < 0)
 		return -1;
 	if (plan->rest && plan->root.field)
 		return jconf_fail(l->c, values[1], "has no meaning beside a field to \"\", which is all of the output");
@@ -371,34 +110,10 @@ static int load_plan(struct map_plan *plan, const struct loader *l, uint32_t own
 	return 0;
 }
 
-static void free_plan(struct map_plan *plan);
-
-static void free_field(struct map_field *f)
-{
-	for (size_t i = 0; i < f->origin_count; i++)
-		origin_free(&f->origins[i]);
-	for (size_t i = 0; i < f->step_count; i++)
-		step_free(&f->steps[i]);
-	if (f->when)
-		when_free(f->when);
-	if (f->lookup)
-		lookup_free(f->lookup);
-	if (f->each)
-		free_plan(f->each);
-	phrase_free(&f->phrase);
-	jtext_pointer_free(&f->target);
-	rule_free(&f->rule);
-	free(f->origins);
-	free(f->steps);
-	free(f->when);
-	free(f->lookup);
-	free(f->each);
-}
-
-static void free_plan(struct map_plan *plan)
+void map_free_plan(struct map_plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++)
-		free_field(&plan->fields[i]);
+		map_free_field(&plan->fields[i]);
 	for (size_t i = 0; i < plan->removed_count; i++)
 		jtext_pointer_free(&plan->removed[i]);
 	free(plan->fields);
@@ -408,7 +123,7 @@ static void free_plan(struct map_plan *plan)
 
 /* ---- the file ---- */
 
-static int load_input(struct map_input *input, const struct loader *l, uint32_t node)
+static int load_input(struct map_input *input, const struct map_loader *l, uint32_t node)
 {
 	enum { INPUT_FROM = RULE_KEY_COUNT, INPUT_REQUIRED, INPUT_KEYS };
 	static const char *const input_keys[] = {RULE_KEYS, "from", "required", NULL};
@@ -419,12 +134,12 @@ static int load_input(struct map_input *input, const struct loader *l, uint32_t 
 	if (values[INPUT_FROM] == JTEXT_NOWHERE)
 		return jconf_fail(l->c, node, "\"from\" is missing");
 	if (origin_load(&input->origin, l->c, values[INPUT_FROM], false) < 0 ||
-	    load_bool(l->c, values[INPUT_REQUIRED], &input->required) < 0)
+	    map_load_bool(l->c, values[INPUT_REQUIRED], &input->required) < 0)
 		return -1;
 	return rule_load(&input->rule, l->c, values);
 }
 
-static int load_inputs(struct map *map, const struct loader *l, uint32_t list)
+static int load_inputs(struct map *map, const struct map_loader *l, uint32_t list)
 {
 	const struct jtext *j = &l->c->json;
 	if (list == JTEXT_NOWHERE)
@@ -476,19 +191,20 @@ static int load_map(struct map *map, const char *dir, struct slice name, struct 
 					       "missing", "split", "body",   NULL};
 	uint32_t values[MAP_KEYS];
 	struct jconf *c = &map->conf;
-	struct loader l = {.c = c, .dir = dir};
+	struct map_loader l = {.c = c, .dir = dir};
 	map->name = strndup(name.ptr, name.len);
 	if (jconf_open(c, dir, "maps", name, d) < 0 || jconf_members(c, 0, map_keys, values) < 0)
 		return -1;
 	if (!map->name)
 		return jconf_fail(c, 0, "out of memory");
-	if (load_missing(c, values[MAP_MISSING], &l.missing) < 0 || load_when(&map->when, &l, values[MAP_WHEN]) < 0 ||
-	    load_inputs(map, &l, values[MAP_INPUT]) < 0 || load_body(map, c, values[MAP_BODY]) < 0)
+	if (map_load_missing(c, values[MAP_MISSING], &l.missing) < 0 ||
+	    map_load_when(&map->when, &l, values[MAP_WHEN]) < 0 || load_inputs(map, &l, values[MAP_INPUT]) < 0 ||
+	    load_body(map, c, values[MAP_BODY]) < 0)
 		return -1;
 	map->splits = values[MAP_SPLIT] != JTEXT_NOWHERE;
 	if (map->splits && jconf_pointer(c, values[MAP_SPLIT], &map->split) < 0)
 		return -1;
-	if (load_plan(&map->plan, &l, 0, values) < 0 || check_body(map, c, values[MAP_BODY]) < 0)
+	if (map_load_plan(&map->plan, &l, 0, values) < 0 || check_body(map, c, values[MAP_BODY]) < 0)
 		return -1;
 	map->depth = target_depth(&map->plan.root);
 	return 0;
@@ -511,7 +227,7 @@ void map_free(struct map *map)
 {
 	if (!map)
 		return;
-	free_plan(&map->plan);
+	map_free_plan(&map->plan);
 	for (size_t i = 0; i < map->input_count; i++) {
 		origin_free(&map->inputs[i].origin);
 		rule_free(&map->inputs[i].rule);
