@@ -371,6 +371,7 @@ void journal_close(struct journal *j)
 	forget_destinations(j);
 	journal_forget_kinds(j);
 	free(j->kinds);
+	free(j->touched);
 	journal_free_tallies(j);
 	free(j->destinations);
 	free(j);
@@ -394,7 +395,7 @@ int journal_begin(struct journal *j, struct diag *d)
 	}
 	j->in_transaction = true;
 	j->tallies.count = 0;
-	j->first_new_error = 0;
+	j->touched_count = 0;
 	for (size_t i = 0; i < j->destination_count; i++)
 		j->destinations[i]->loaded = j->destinations[i]->changed = false;
 	return 0;

@@ -253,7 +253,7 @@ int journal_give_up(struct journal *j, const struct journal_key *keys, size_t co
 /* Which deliveries. Zero or SLICE_NONE in a member: not asked for. */
 struct journal_filter {
 	int64_t since, until;  /* received: since <= received_at < until */
-	int64_t changed_since; /* journal_troubles alone: updated_at is not before it */
+	int64_t changed_since; /* journal_troubles alone, and without any but destination: updated_at is not before it */
 	unsigned statuses;     /* bit (1 << enum journal_status) for each that is wanted */
 	struct slice type;     /* GLOB pattern */
 	struct slice source, destination, subject;
@@ -376,7 +376,7 @@ struct journal_hours {
 int journal_hours(struct journal *j, const struct journal_filter *filter, int64_t now, struct journal_hours *hours,
 		  struct diag *d);
 
-/* Deliveries by the whole hour (UTC) in which they were received, and by status; the oldest hour first, none without any. */
+/* Deliveries by the whole hour (UTC) in which they were received, and by status: in parts, an hour may come more than once. */
 struct journal_hour {
 	int64_t from_at;
 	int64_t by_status[JOURNAL_STATUSES];
@@ -413,7 +413,7 @@ int journal_courses(struct journal *j, int64_t now, bool (*each)(const struct jo
 		    void *context, struct diag *d);
 
 /* Troubled deliveries with the same destination, the same code and errors that are alike (alike.h), the most frequent first; of the
- * 1000 of each destination that came into trouble last. `error` is the last one's. */
+ * 1000 of each destination that came into trouble last, or of the 1000 newest of a filter. `error` is the last one's. */
 struct journal_trouble {
 	struct slice destination, code, error;
 	int64_t count, failed;     /* of `count`, for good */

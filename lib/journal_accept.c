@@ -146,7 +146,8 @@ static void insert_ended(struct journal *j, int64_t event, const struct journal_
 	set_subject_key(q, row->event->source, row->event->subject);
 	db_set_int(q, ":now", now);
 	db_set_text(q, ":code", failed ? SLICE("source") : SLICE_NONE);
-	journal_set_error(j, q, ":error", failed ? row->error : SLICE("no destination of its source takes this type"));
+	journal_set_error(j, q, ":error", failed ? row->error : SLICE("no destination of its source takes this type"),
+			  event);
 	db_run(q);
 	struct journal_delivery ended = {.event = event, .kind = kind, .received_at = now};
 	journal_count_enter(j, &ended, status, failed, now);

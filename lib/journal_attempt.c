@@ -324,7 +324,7 @@ static void settle_row(struct journal *j, const struct journal_delivery *row, co
 	db_set_int(q, ":now", now);
 	db_set_int(q, ":http_status", outcome->http_status);
 	db_set_text(q, ":code", slice_of(outcome->code));
-	journal_set_error(j, q, ":error", outcome->error);
+	journal_set_error(j, q, ":error", outcome->error, row->event);
 	db_set_text(q, ":record", outcome->record.len ? outcome->record : SLICE_NONE);
 	db_set_int(q, ":event", row->event);
 	db_set_int(q, ":destination", row->destination);

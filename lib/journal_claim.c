@@ -145,7 +145,7 @@ void journal_end_delivery(struct journal *j, const struct journal_delivery *row,
 	db_set_int(q, ":status", status);
 	db_set_int(q, ":now", now);
 	db_set_text(q, ":code", slice_of(code));
-	journal_set_error(j, q, ":why", why);
+	journal_set_error(j, q, ":why", why, row->event);
 	db_set_int(q, ":event", row->event);
 	db_set_int(q, ":destination", row->destination);
 	db_run(q);

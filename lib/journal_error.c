@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The texts of errors, each kept once; and finding those that hold a part of a text. */
+#include <stdlib.h>
+
 #include "clock.h"
 #include "journal_internal.h"
 
@@ -10,6 +12,7 @@ enum {
 	GRAM = 3,
 	BLOCKS_AT_ONCE = 8, /* in one transaction */
 	PART_MOST = 1024,   /* of what is looked for; the rest is compared, but rules no block out */
+	EVENT_STEP = 1024,
 };
 
 static char lower(char c)
@@ -37,32 +40,52 @@ static int64_t find_text(struct journal *j, struct slice text)
 	return id;
 }
 
-void journal_set_error(struct journal *j, struct db_query *q, const char *name, struct slice text)
+/* Remembers until the commit that a text of the block belongs to the event. */
+static void note(struct journal *j, int64_t block, int64_t event, bool fresh)
+{
+	struct journal_touched *touched = NULL;
+	for (size_t i = 0; i < j->touched_count && !touched; i++)
+		if (j->touched[i].block == block)
+			touched = &j->touched[i];
+	if (!touched) {
+		struct journal_touched *grown = realloc(j->touched, (j->touched_count + 1) * sizeof *grown);
+		if (!grown) {
+			db_note(&j->db, DIAG_IO, "out of memory");
+			return;
+		}
+		j->touched = grown;
+		touched = &grown[j->touched_count++];
+		*touched = (struct journal_touched){.block = block};
+	}
+	touched->fresh = touched->fresh || fresh;
+	touched->event = event > touched->event ? event : touched->event;
+}
+
+void journal_set_error(struct journal *j, struct db_query *q, const char *name, struct slice text, int64_t event)
 {
 	if (!text.ptr) {
 		db_set_null(q, name);
 		return;
 	}
 	int64_t id = find_text(j, text);
-	if (!id) {
+	bool fresh = !id;
+	if (fresh) {
 		struct db_query *insert = db_query(&j->db, "INSERT INTO error (text) VALUES (:text)");
 		db_set_text(insert, ":text", text);
 		db_run(insert);
 		id = sqlite3_last_insert_rowid(j->db.sqlite);
-		j->first_new_error = j->first_new_error ? j->first_new_error : id;
-		j->last_new_error = id;
 	}
+	note(j, id >> BLOCK_SHIFT, event, fresh);
 	db_set_int(q, name, id);
 }
 
-static void write_grams(struct journal *j, int64_t block)
+static void write_grams(struct journal *j, int64_t block, int64_t until_event)
 {
 	char bits[BITS_SIZE] = {0};
-	bool any = false;
 	struct db_query *q =
 	    db_query(&j->db, "SELECT text FROM error WHERE id >= :block << 6 AND id < (:block + 1) << 6");
 	db_set_int(q, ":block", block);
-	for (; db_row(q); any = true) {
+	while (db_row(q)) {
 		struct slice text = db_text(q, 0);
 		for (size_t i = 0; i + GRAM <= text.len; i++) {
 			size_t bit = gram_bit(text.ptr + i);
@@ -70,21 +93,60 @@ static void write_grams(struct journal *j, int64_t block)
 		}
 	}
 	db_done(q);
-	q = any ? db_query(&j->db, "INSERT OR REPLACE INTO error_grams VALUES (:block, :bits)")
-		: db_query(&j->db, "DELETE FROM error_grams WHERE block = :block");
+	q = db_query(&j->db, "INSERT INTO error_grams VALUES (:block, :until_event, :bits) ON CONFLICT DO UPDATE "
+			     "SET bits = excluded.bits, until_event = max(until_event, excluded.until_event)");
 	db_set_int(q, ":block", block);
-	if (any)
-		db_set_blob(q, ":bits", (struct slice){bits, sizeof bits});
+	db_set_int(q, ":until_event", until_event);
+	db_set_blob(q, ":bits", (struct slice){bits, sizeof bits});
+	db_run(q);
+}
+
+static void raise_event(struct journal *j, int64_t block, int64_t event)
+{
+	struct db_query *q = db_query(&j->db, "UPDATE error_grams SET until_event = :until WHERE block = :block "
+					      "AND until_event < :event");
+	db_set_int(q, ":block", block);
+	db_set_int(q, ":event", event);
+	db_set_int(q, ":until", event | (EVENT_STEP - 1));
 	db_run(q);
 }
 
 void journal_save_errors(struct journal *j)
 {
-	if (!j->first_new_error)
+	for (size_t i = 0; i < j->touched_count; i++) {
+		const struct journal_touched *touched = &j->touched[i];
+		if (touched->fresh)
+			write_grams(j, touched->block, touched->event | (EVENT_STEP - 1));
+		else
+			raise_event(j, touched->block, touched->event);
+	}
+	j->touched_count = 0;
+}
+
+static int64_t ask(struct journal *j, const char *sql, int64_t block)
+{
+	struct db_query *q = db_query(&j->db, sql);
+	db_set_int(q, ":block", block);
+	int64_t answer = db_row(q) ? db_int(q, 0) : 0;
+	db_done(q);
+	return answer;
+}
+
+/* After texts have gone; or where a journal was made by other means. */
+static void write_grams_anew(struct journal *j, int64_t block)
+{
+	static const char known[] = "SELECT until_event FROM error_grams WHERE block = :block",
+			  last[] = "SELECT max(event) FROM delivery WHERE error >= :block << 6 "
+				   "AND error < (:block + 1) << 6",
+			  any[] = "SELECT 1 FROM error WHERE id >= :block << 6 AND id < (:block + 1) << 6";
+	int64_t until_event = ask(j, known, block);
+	if (ask(j, any, block)) {
+		write_grams(j, block, until_event ? until_event : ask(j, last, block) | (EVENT_STEP - 1));
 		return;
-	for (int64_t block = j->first_new_error >> BLOCK_SHIFT; block <= j->last_new_error >> BLOCK_SHIFT; block++)
-		write_grams(j, block);
-	j->first_new_error = 0;
+	}
+	struct db_query *q = db_query(&j->db, "DELETE FROM error_grams WHERE block = :block");
+	db_set_int(q, ":block", block);
+	db_run(q);
 }
 
 /* The block, or the next there is; *block is then the one behind. False: there was none. */
@@ -103,12 +165,8 @@ static bool drop_unused(struct journal *j, int64_t *block)
 	db_set_int(q, ":block", *block);
 	db_run(q);
 	bool changed = db_changes(&j->db);
-	q = db_query(&j->db, "SELECT 1 FROM error_grams WHERE block = :block");
-	db_set_int(q, ":block", *block);
-	changed = !db_row(q) || changed;
-	db_done(q);
-	if (changed)
-		write_grams(j, *block);
+	if (changed || !ask(j, "SELECT 1 FROM error_grams WHERE block = :block", *block))
+		write_grams_anew(j, *block);
 	++*block;
 	return true;
 }
@@ -153,43 +211,56 @@ static bool may_hold(struct slice bits, const size_t *wanted, size_t count)
 	return true;
 }
 
-/* Adds those of the block; true when there are more than `most` by now. */
-static bool search_block(struct journal *j, int64_t block, struct slice part, int64_t *ids, size_t *count, size_t most)
+static int newest_first(const void *a, const void *b)
 {
-	struct buf folded = BUF_INIT;
-	struct db_query *q =
-	    db_query(&j->db, "SELECT id, text FROM error WHERE id >= :block << 6 AND id < (:block + 1) << 6");
-	bool over = false;
-	db_set_int(q, ":block", block);
-	while (!over && db_row(q)) {
-		if (!holds(db_text(q, 1), part, &folded))
-			continue;
-		over = *count == most;
-		if (!over)
-			ids[(*count)++] = db_int(q, 0);
-	}
-	db_done(q);
-	buf_free(&folded);
-	return over;
+	const struct journal_texts *left = a, *right = b;
+	return (left->until_event < right->until_event) - (left->until_event > right->until_event);
 }
 
-bool journal_find_errors(struct journal *j, struct slice part, int64_t *ids, size_t *count, size_t most)
+int64_t journal_find_texts(struct journal *j, struct slice part, struct journal_texts **found)
 {
-	size_t wanted[PART_MOST], bits = 0;
-	struct buf folded = BUF_INIT;
-	for (size_t i = 0; i < part.len; i++)
-		buf_add_char(&folded, lower(part.ptr[i]));
+	size_t wanted[PART_MOST], bits = 0, count = 0, cap = 0;
+	struct journal_texts *blocks = NULL;
 	for (size_t i = 0; i + GRAM <= part.len && bits < PART_MOST; i++)
-		wanted[bits++] = gram_bit(folded.data + i);
-	*count = 0;
-	bool over = false;
-	struct db_query *q = db_query(&j->db, "SELECT block, bits FROM error_grams ORDER BY block DESC");
-	while (!over && db_row(q))
-		if (may_hold(db_blob(q, 1), wanted, bits))
-			over = search_block(j, db_int(q, 0), buf_slice(&folded), ids, count, most);
+		wanted[bits++] = gram_bit(part.ptr + i);
+	struct db_query *q = db_query(&j->db, "SELECT block, until_event, bits FROM error_grams");
+	while (db_row(q)) {
+		if (!may_hold(db_blob(q, 2), wanted, bits))
+			continue;
+		if (count == cap) {
+			cap = cap ? 2 * cap : 64;
+			struct journal_texts *grown = realloc(blocks, cap * sizeof *grown);
+			if (!grown) {
+				db_note(&j->db, DIAG_IO, "out of memory");
+				break;
+			}
+			blocks = grown;
+		}
+		blocks[count++] = (struct journal_texts){.block = db_int(q, 0), .until_event = db_int(q, 1)};
+	}
 	db_done(q);
-	if (!buf_ok(&folded))
+	if (count)
+		qsort(blocks, count, sizeof *blocks, newest_first);
+	*found = blocks;
+	return (int64_t)count;
+}
+
+size_t journal_read_texts(struct journal *j, int64_t block, struct slice part, int64_t ids[JOURNAL_TEXTS])
+{
+	struct buf lowered = BUF_INIT, folded = BUF_INIT;
+	size_t count = 0;
+	for (size_t i = 0; i < part.len; i++)
+		buf_add_char(&lowered, lower(part.ptr[i]));
+	struct db_query *q =
+	    db_query(&j->db, "SELECT id, text FROM error WHERE id >= :block << 6 AND id < (:block + 1) << 6");
+	db_set_int(q, ":block", block);
+	while (count < JOURNAL_TEXTS && db_row(q))
+		if (holds(db_text(q, 1), buf_slice(&lowered), &folded))
+			ids[count++] = db_int(q, 0);
+	db_done(q);
+	if (!buf_ok(&lowered) || !buf_ok(&folded))
 		db_note(&j->db, DIAG_IO, "out of memory");
+	buf_free(&lowered);
 	buf_free(&folded);
-	return !over;
+	return count;
 }

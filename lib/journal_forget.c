@@ -172,7 +172,7 @@ static void blank_event(struct journal *j, int64_t event, struct slice subject)
 	q = db_query(&j->db,
 		     "UPDATE delivery SET subject_key = NULL, record = NULL, error = iif(error IS NULL, NULL, :why) "
 		     "WHERE event = :event");
-	journal_set_error(j, q, ":why", SLICE(WHY));
+	journal_set_error(j, q, ":why", SLICE(WHY), event);
 	db_set_int(q, ":event", event);
 	db_run(q);
 	run(j, "UPDATE attempt SET error = '" WHY "' WHERE event = :event AND error IS NOT NULL", event);

@@ -39,6 +39,12 @@ struct journal_tallies {
 	size_t count, cap;
 };
 
+/* Texts of errors that the open transaction has used, 64 of them together. */
+struct journal_touched {
+	int64_t block, event; /* the last that has one of them */
+	bool fresh;           /* some are new */
+};
+
 struct journal {
 	struct db db;
 	struct lock lock;
@@ -54,7 +60,8 @@ struct journal {
 	struct journal_tallies tallies;
 	struct journal_kind **kinds; /* all that this process has met */
 	size_t kind_count;
-	int64_t first_new_error, last_new_error; /* of the open transaction; 0: none */
+	struct journal_touched *touched; /* texts of errors, by the open transaction */
+	size_t touched_count;
 };
 
 /* Ends a transition: 0, or -1 after rolling the transaction back. */
@@ -81,13 +88,20 @@ int64_t journal_kind(struct journal *j, struct slice source, struct slice type, 
 enum { JOURNAL_OF_SOURCE = -1 }; /* in place of a destination, with type SLICE_NONE: the source itself */
 void journal_forget_kinds(struct journal *j);
 
-/* Binds what stands for the text in delivery.error; NULL for SLICE_NONE. */
-void journal_set_error(struct journal *j, struct db_query *q, const char *name, struct slice text);
-void journal_save_errors(struct journal *j); /* what finds the new ones; part of the commit */
+/* Binds what stands for the text in delivery.error of that event; NULL for SLICE_NONE. */
+void journal_set_error(struct journal *j, struct db_query *q, const char *name, struct slice text, int64_t event);
+void journal_save_errors(struct journal *j); /* what finds them; part of the commit */
 /* Texts that no delivery has any more go. Runs its own transactions. */
 int journal_drop_errors(struct journal *j, struct diag *d);
-/* The texts that hold `part`, case of ASCII letters ignored, the last to come in first. False: there are more than `most`. */
-bool journal_find_errors(struct journal *j, struct slice part, int64_t *ids, size_t *count, size_t most);
+/* Searching texts, case of ASCII letters ignored: pieces of the table that may hold `part`, those first that newer events may have.
+ * How many; *found is new. */
+struct journal_texts {
+	int64_t block, until_event; /* no event behind this has one of them */
+};
+int64_t journal_find_texts(struct journal *j, struct slice part, struct journal_texts **found);
+/* The numbers of those texts in such a piece that do hold it. */
+enum { JOURNAL_TEXTS = 64 };
+size_t journal_read_texts(struct journal *j, int64_t block, struct slice part, int64_t ids[JOURNAL_TEXTS]);
 
 /* Every change of a delivery's status is told here: it leaves what it was when it was found, and enters another (`troubled`: failed or
  * retrying, with an error). `row` is as journal_find_delivery gave it, but for attempts and spent, which are the new ones. */
@@ -167,6 +181,11 @@ int journal_give_back(struct journal *j, const struct journal_progress *p, int64
 /* What was deleted before stands neither in the WAL any more nor in pages that are in use. *erased is false when somebody reads an
  * old state for too long; then nothing is lost by asking again. */
 int journal_erase(struct journal *j, const struct journal_progress *p, bool *erased, struct diag *d);
+
+/* Sums over the deliveries of a filter, those of each part of it apart: `add` is given the rows of all, which are to be added up.
+ * Columns and group are of the aliases below. */
+int journal_sum(struct journal *j, const struct journal_filter *f, const char *columns, const char *group,
+		void (*add)(struct db_query *row, void *context), void *context, struct diag *d);
 
 /* A history filter as SQL: " WHERE ..." over the aliases of JOURNAL_FROM_HISTORY, and its parameters. Every delivery has a
  * destination's row; the join says LEFT so that the planner does not begin with it, but with what orders or filters. */

@@ -11,6 +11,7 @@ enum {
 	PAGE = 512,
 	ERRORS = 500, /* texts that are looked up one by one; where more hold what is looked for, they are frequent */
 	SUBJECT_SHIFT = 15, /* of event_subject */
+	FEW = 4000,         /* rows whose errors are looked at sooner than which texts there are */
 };
 
 /* ---- a page ---- */
@@ -75,7 +76,7 @@ static const char row_of_key[] =
 enum lead {
 	LEAD_ALL,     /* all deliveries, backwards */
 	LEAD_KIND,    /* runs of delivery_kind */
-	LEAD_ERROR,   /* runs of delivery_error */
+	LEAD_ERROR,   /* of delivery_error: those of each text that holds what is looked for, and of these kinds */
 	LEAD_SUBJECT, /* runs of event_subject */
 	LEAD_IDS,     /* all of those ids */
 };
@@ -90,6 +91,7 @@ struct plan {
 	enum lead lead;
 	struct run *runs;
 	size_t count, cap;
+	int64_t rows;     /* in the runs of kinds */
 	bool ok;          /* memory sufficed */
 	int64_t from, to; /* events that can be meant */
 };
@@ -137,25 +139,27 @@ static void bound(struct journal *j, const struct journal_filter *f, struct plan
 
 static unsigned statuses_of(const struct journal_filter *f)
 {
-	const unsigned all = (1u << JOURNAL_STATUSES) - 1,
+	const unsigned all = (1u << JOURNAL_STATUSES) - 1, delivered = 1u << JOURNAL_DELIVERED,
 		       open = 1u << JOURNAL_RECEIVED | 1u << JOURNAL_PROCESSING | 1u << JOURNAL_RETRYING;
 	unsigned statuses = f->statuses ? f->statuses : all;
+	if (f->error.ptr) /* what was delivered has none */
+		statuses &= ~delivered;
 	return f->due_by ? statuses & open : statuses;
 }
 
 /* Kinds and statuses that the filter asks for, and that there are any deliveries of. */
 static void plan_kinds(struct journal *j, const struct journal_filter *f, struct plan *plan)
 {
-	struct db_query *q =
-	    db_query(&j->db, "SELECT id, status FROM tally JOIN kind ON id = of WHERE axis = 6 AND slot = 0 AND n > 0 "
-			     "AND (:statuses >> status) & 1 AND (:source IS NULL OR source = :source) "
-			     "AND (:type IS NULL OR type IS NULL OR type GLOB :type) AND (:destination IS NULL "
-			     "OR destination = (SELECT d.id FROM destination d WHERE d.name = :destination))");
+	struct db_query *q = db_query(
+	    &j->db, "SELECT id, status, n FROM tally JOIN kind ON id = of WHERE axis = 6 AND slot = 0 AND n > 0 "
+		    "AND (:statuses >> status) & 1 AND (:source IS NULL OR source = :source) "
+		    "AND (:type IS NULL OR type IS NULL OR type GLOB :type) AND (:destination IS NULL "
+		    "OR destination = (SELECT d.id FROM destination d WHERE d.name = :destination))");
 	db_set_int(q, ":statuses", statuses_of(f));
 	db_set_text(q, ":source", f->source);
 	db_set_text(q, ":type", f->type);
 	db_set_text(q, ":destination", f->destination);
-	while (db_row(q))
+	for (; db_row(q); plan->rows += db_int(q, 2))
 		add_run(plan, (struct run){.kind = db_int(q, 0), .status = db_int(q, 1)});
 	db_done(q);
 }
@@ -166,39 +170,6 @@ static int by_kind(const void *a, const void *b)
 	if (left->kind != right->kind)
 		return left->kind < right->kind ? -1 : 1;
 	return (left->status > right->status) - (left->status < right->status);
-}
-
-/* From each kind and status of an error straight to the next; those that the filter asks for stand in `asked`. */
-static void plan_error(struct journal *j, int64_t error, const struct plan *asked, struct plan *plan)
-{
-	struct run run = {.error = error, .kind = -1};
-	for (bool more = true; more;) {
-		struct db_query *q = db_query(&j->db, "SELECT kind, status FROM delivery INDEXED BY delivery_error "
-						      "WHERE error = :error AND (kind, status) > (:kind, :status) "
-						      "ORDER BY kind, status LIMIT 1");
-		db_set_int(q, ":error", error);
-		db_set_int(q, ":kind", run.kind);
-		db_set_int(q, ":status", run.status);
-		more = db_row(q);
-		run.kind = db_int(q, 0);
-		run.status = db_int(q, 1);
-		db_done(q);
-		if (more && bsearch(&run, asked->runs, asked->count, sizeof run, by_kind))
-			add_run(plan, run);
-	}
-}
-
-/* False when so many texts hold what is looked for that it is quicker to look at deliveries. */
-static bool plan_errors(struct journal *j, const struct journal_filter *f, const struct plan *asked, struct plan *plan)
-{
-	int64_t ids[ERRORS];
-	size_t count;
-	if (!journal_find_errors(j, f->error, ids, &count, ERRORS))
-		return false;
-	plan->lead = LEAD_ERROR;
-	for (size_t i = 0; i < count; i++)
-		plan_error(j, ids[i], asked, plan);
-	return true;
 }
 
 /* The newest first. */
@@ -215,24 +186,157 @@ static void plan_subject(struct journal *j, struct plan *plan)
 
 static void make_plan(struct journal *j, const struct journal_filter *f, struct plan *plan)
 {
-	struct plan kinds = {.lead = LEAD_KIND, .ok = true};
 	bound(j, f, plan);
-	kinds.from = plan->from;
-	kinds.to = plan->to;
 	if (f->id_count) {
 		plan->lead = LEAD_IDS;
 	} else if (f->subject.ptr) {
 		plan_subject(j, plan);
 	} else if (f->statuses || f->due_by || f->type.ptr || f->source.ptr || f->destination.ptr || f->error.ptr) {
-		plan_kinds(j, f, &kinds);
-		qsort(kinds.runs, kinds.count, sizeof *kinds.runs, by_kind);
-		if (!f->error.ptr || !plan_errors(j, f, &kinds, plan)) {
-			free(plan->runs);
-			*plan = kinds;
-			return;
-		}
-		plan->ok = plan->ok && kinds.ok;
-		free(kinds.runs);
+		plan_kinds(j, f, plan);
+		plan->lead = f->error.ptr && plan->rows > FEW ? LEAD_ERROR : LEAD_KIND;
+		if (plan->count)
+			qsort(plan->runs, plan->count, sizeof *plan->runs, by_kind);
+	}
+	if (plan->lead == LEAD_ALL || plan->lead == LEAD_IDS)
+		add_run(plan, (struct run){.block = 0});
+}
+
+/* ---- one state of the journal for several statements ---- */
+
+static void begin_look(struct journal *j)
+{
+	if (!j->in_transaction)
+		db_script(&j->db, "BEGIN");
+}
+
+static int end_look(struct journal *j, bool enough_memory, struct diag *d)
+{
+	int result = db_failed(&j->db, d);
+	if (!j->in_transaction && !sqlite3_get_autocommit(j->db.sqlite))
+		db_script(&j->db, "ROLLBACK");
+	return result == 0 && !enough_memory ? diag_fail(d, DIAG_IO, "out of memory") : result;
+}
+
+/* ---- the statement ---- */
+
+/* What the run itself does not see to. */
+static struct journal_filter rest_of(const struct journal_filter *f, enum lead lead)
+{
+	struct journal_filter rest = *f;
+	if (lead == LEAD_KIND || lead == LEAD_ERROR) {
+		rest.source = rest.destination = SLICE_NONE;
+		rest.statuses = 0;
+	}
+	if (lead == LEAD_ERROR)
+		rest.error = SLICE_NONE;
+	return rest;
+}
+
+/* Of one run. SQLite leaves the outer joins out that nothing names; the event is joined where it is asked for. */
+static void add_statement(struct buf *sql, const struct journal_filter *f, enum lead lead, const char *columns,
+			  bool whole_event)
+{
+	static const char *const from[] = {
+	    [LEAD_ALL] = "event e NOT INDEXED CROSS JOIN delivery d ON d.event = e.seq",
+	    [LEAD_KIND] = "delivery d INDEXED BY delivery_kind",
+	    [LEAD_ERROR] = "delivery d INDEXED BY delivery_error",
+	    [LEAD_SUBJECT] = "event e INDEXED BY event_subject CROSS JOIN delivery d ON d.event = e.seq",
+	    [LEAD_IDS] = "event e INDEXED BY event_id CROSS JOIN delivery d ON d.event = e.seq"};
+	static const char *const run[] = {[LEAD_ALL] = "",
+					  [LEAD_KIND] = " AND d.kind = :kind AND d.status = :status",
+					  [LEAD_ERROR] =
+					      " AND d.error = :run_error AND d.kind = :kind AND d.status = :status",
+					  [LEAD_SUBJECT] = " AND e.seq >> 15 = :block",
+					  [LEAD_IDS] = ""};
+	bool by_delivery = lead == LEAD_KIND || lead == LEAD_ERROR;
+	const char *event = by_delivery ? "d.event" : "e.seq";
+	const struct journal_filter rest = rest_of(f, lead);
+	buf_printf(sql, "SELECT %s FROM %s", columns, from[lead]);
+	if (by_delivery && (whole_event || f->since || f->until || f->type.ptr))
+		buf_add_text(sql, " CROSS JOIN event e ON e.seq = d.event");
+	buf_add_text(sql, " LEFT JOIN destination n ON n.id = d.destination LEFT JOIN error x ON x.id = d.error");
+	journal_add_conditions(sql, &rest);
+	buf_printf(sql, "%s AND %s >= :from AND %s <= :to", run[lead], event, event);
+}
+
+/* A plan being carried out. */
+struct reading {
+	struct journal *j;
+	const struct journal_filter *f;
+	const struct plan *plan;
+	struct db_query *q;
+	int64_t least, most; /* events that are still asked for */
+	void (*take)(struct reading *r);
+	/* a page's: */
+	struct journal_key behind;
+	size_t rows;
+	struct keys *keys;
+	/* a sum's: */
+	void (*add)(struct db_query *row, void *context);
+	void *context;
+};
+
+static void read_run(struct reading *r, const struct run *run)
+{
+	enum lead lead = r->plan->lead;
+	const struct journal_filter rest = rest_of(r->f, lead);
+	db_done(r->q);
+	journal_bind_conditions(r->q, &rest);
+	if (lead == LEAD_ERROR)
+		db_set_int(r->q, ":run_error", run->error);
+	if (lead == LEAD_KIND || lead == LEAD_ERROR) {
+		db_set_int(r->q, ":kind", run->kind);
+		db_set_int(r->q, ":status", run->status);
+	}
+	if (lead == LEAD_SUBJECT)
+		db_set_int(r->q, ":block", run->block);
+	db_set_int(r->q, ":from", r->least);
+	db_set_int(r->q, ":to", r->most);
+	r->take(r);
+}
+
+/* From each kind and status of an error straight to the next. */
+static void read_error(struct reading *r, int64_t error)
+{
+	struct run run = {.error = error, .kind = -1};
+	for (bool more = true; more;) {
+		struct db_query *q = db_query(&r->j->db, "SELECT kind, status FROM delivery INDEXED BY delivery_error "
+							 "WHERE error = :error AND (kind, status) > (:kind, :status) "
+							 "ORDER BY kind, status LIMIT 1");
+		db_set_int(q, ":error", error);
+		db_set_int(q, ":kind", run.kind);
+		db_set_int(q, ":status", run.status);
+		more = db_row(q);
+		run.kind = db_int(q, 0);
+		run.status = db_int(q, 1);
+		db_done(q);
+		if (more && bsearch(&run, r->plan->runs, r->plan->count, sizeof run, by_kind))
+			read_run(r, &run);
+	}
+}
+
+/* Texts that only older events have than are asked for stand behind those that newer ones have. */
+static void read_errors(struct reading *r)
+{
+	struct journal_texts *found;
+	int64_t ids[JOURNAL_TEXTS], count = journal_find_texts(r->j, r->f->error, &found);
+	for (int64_t i = 0; i < count && found[i].until_event >= r->least; i++) {
+		size_t texts = journal_read_texts(r->j, found[i].block, r->f->error, ids);
+		for (size_t t = 0; t < texts; t++)
+			read_error(r, ids[t]);
+	}
+	free(found);
+}
+
+static void read_all(struct reading *r)
+{
+	const struct plan *plan = r->plan;
+	if (plan->lead == LEAD_ERROR && plan->count)
+		read_errors(r);
+	for (size_t i = 0; plan->lead != LEAD_ERROR && i < plan->count; i++) {
+		if (plan->lead == LEAD_SUBJECT && plan->runs[i].block < r->least >> SUBJECT_SHIFT)
+			break;
+		read_run(r, &plan->runs[i]);
 	}
 }
 
@@ -261,108 +365,45 @@ static void merge(struct keys *keys, const struct keys *more, size_t rows)
 	keys->count = merged.count;
 }
 
-/* What the run itself does not see to. */
-static void add_conditions(struct buf *sql, const struct journal_filter *f, enum lead lead)
+/* Events older than the page's last so far need not be looked for any more. */
+static void take_keys(struct reading *r)
 {
-	struct journal_filter left = *f;
-	if (lead == LEAD_KIND || lead == LEAD_ERROR) {
-		left.source = left.destination = SLICE_NONE;
-		left.statuses = 0;
-	}
-	if (lead == LEAD_ERROR)
-		left.error = SLICE_NONE;
-	journal_add_conditions(sql, &left);
-}
-
-/* One run's part of a page. Tables that no condition names are not looked at: SQLite leaves such outer joins out, and these. */
-static void add_statement(struct buf *sql, const struct journal_filter *f, enum lead lead)
-{
-	static const char *const from[] = {
-	    [LEAD_ALL] = "event e NOT INDEXED CROSS JOIN delivery d ON d.event = e.seq",
-	    [LEAD_KIND] = "delivery d INDEXED BY delivery_kind",
-	    [LEAD_ERROR] = "delivery d INDEXED BY delivery_error",
-	    [LEAD_SUBJECT] = "event e INDEXED BY event_subject CROSS JOIN delivery d ON d.event = e.seq",
-	    [LEAD_IDS] = "event e INDEXED BY event_id CROSS JOIN delivery d ON d.event = e.seq"};
-	static const char *const run[] = {[LEAD_ALL] = "",
-					  [LEAD_KIND] = " AND d.kind = :kind AND d.status = :status",
-					  [LEAD_ERROR] =
-					      " AND d.error = :run_error AND d.kind = :kind AND d.status = :status",
-					  [LEAD_SUBJECT] = " AND e.seq >> 15 = :block",
-					  [LEAD_IDS] = ""};
-	bool by_delivery = lead == LEAD_KIND || lead == LEAD_ERROR;
-	const char *event = by_delivery ? "d.event" : "e.seq";
-	buf_printf(sql, "SELECT d.event, d.destination FROM %s", from[lead]);
-	if (by_delivery && (f->since || f->until || f->type.ptr))
-		buf_add_text(sql, " CROSS JOIN event e ON e.seq = d.event");
-	buf_add_text(sql, " LEFT JOIN destination n ON n.id = d.destination LEFT JOIN error x ON x.id = d.error");
-	add_conditions(sql, f, lead);
-	buf_printf(sql,
-		   "%s AND %s >= :from AND %s <= :to AND (%s < :to OR d.destination > :row_destination) "
-		   "ORDER BY %s DESC, d.destination LIMIT :rows",
-		   run[lead], event, event, event, event);
-}
-
-static void bind_conditions(struct db_query *q, const struct journal_filter *f, enum lead lead)
-{
-	struct journal_filter left = *f;
-	if (lead == LEAD_KIND || lead == LEAD_ERROR)
-		left.source = left.destination = SLICE_NONE;
-	if (lead == LEAD_ERROR)
-		left.error = SLICE_NONE;
-	journal_bind_conditions(q, &left);
-}
-
-static void bind_run(struct db_query *q, enum lead lead, const struct run *run)
-{
-	if (lead == LEAD_ERROR)
-		db_set_int(q, ":run_error", run->error);
-	if (lead == LEAD_KIND || lead == LEAD_ERROR) {
-		db_set_int(q, ":kind", run->kind);
-		db_set_int(q, ":status", run->status);
-	}
-	if (lead == LEAD_SUBJECT)
-		db_set_int(q, ":block", run->block);
-}
-
-static void read_run(struct db_query *q, struct keys *keys)
-{
-	for (keys->count = 0; keys->count < PAGE && db_row(q); keys->count++)
-		keys->list[keys->count] = (struct journal_key){db_int(q, 0), db_int(q, 1)};
-}
-
-/* Events older than the page's last so far need not be looked for. */
-static int64_t oldest_wanted(const struct plan *plan, const struct keys *keys, size_t rows)
-{
-	int64_t last = keys->count == rows ? keys->list[rows - 1].event : 0;
-	return last > plan->from ? last : plan->from;
+	struct keys more = {.count = 0};
+	db_set_int(r->q, ":row_destination", r->behind.event ? r->behind.destination : -1);
+	db_set_int(r->q, ":rows", (int64_t)r->rows);
+	for (; more.count < r->rows && db_row(r->q); more.count++)
+		more.list[more.count] = (struct journal_key){db_int(r->q, 0), db_int(r->q, 1)};
+	if (more.count == 0)
+		return;
+	merge(r->keys, &more, r->rows);
+	if (r->keys->count == r->rows && r->keys->list[r->rows - 1].event > r->least)
+		r->least = r->keys->list[r->rows - 1].event;
 }
 
 static void read_keys(struct journal *j, const struct journal_filter *f, const struct plan *plan,
 		      struct journal_key behind, size_t rows, struct keys *keys, struct buf *sql)
 {
-	static const struct run whole = {.block = 0};
-	bool paged = behind.event && behind.event <= plan->to,
-	     whole_list = plan->lead == LEAD_ALL || plan->lead == LEAD_IDS;
-	size_t runs = whole_list ? 1 : plan->count;
-	struct keys more;
-	add_statement(sql, f, plan->lead);
-	struct db_query *q = buf_ok(sql) ? db_compose(&j->db, sql->data) : NULL;
-	for (size_t i = 0; i < runs; i++) {
-		int64_t from = oldest_wanted(plan, keys, rows);
-		const struct run *run = whole_list ? &whole : &plan->runs[i];
-		if (plan->lead == LEAD_SUBJECT && run->block < from >> SUBJECT_SHIFT)
-			break;
-		bind_conditions(q, f, plan->lead);
-		bind_run(q, plan->lead, run);
-		db_set_int(q, ":from", from);
-		db_set_int(q, ":to", paged ? behind.event : plan->to);
-		db_set_int(q, ":row_destination", paged ? behind.destination : -1);
-		db_set_int(q, ":rows", (int64_t)rows);
-		read_run(q, &more);
-		db_done(q);
-		merge(keys, &more, rows);
+	struct reading r = {.j = j,
+			    .f = f,
+			    .plan = plan,
+			    .least = plan->from,
+			    .most = plan->to,
+			    .take = take_keys,
+			    .rows = rows,
+			    .keys = keys};
+	bool by_delivery = plan->lead == LEAD_KIND || plan->lead == LEAD_ERROR;
+	if (behind.event && behind.event <= plan->to) {
+		r.behind = behind;
+		r.most = behind.event;
 	}
-	db_finish(q);
+	add_statement(sql, f, plan->lead, "d.event, d.destination", false);
+	buf_printf(
+	    sql, " AND (d.event < :to OR d.destination > :row_destination) ORDER BY %s DESC, d.destination LIMIT :rows",
+	    by_delivery ? "d.event" : "e.seq");
+	r.q = buf_ok(sql) ? db_compose(&j->db, sql->data) : NULL;
+	if (r.q)
+		read_all(&r);
+	db_finish(r.q);
 }
 
 static void read_rows(struct journal *j, const struct keys *keys, struct page *page)
@@ -377,14 +418,6 @@ static void read_rows(struct journal *j, const struct keys *keys, struct page *p
 	}
 }
 
-static int end_look(struct journal *j, struct diag *d)
-{
-	int result = db_failed(&j->db, d);
-	if (!j->in_transaction && !sqlite3_get_autocommit(j->db.sqlite))
-		db_script(&j->db, "ROLLBACK");
-	return result;
-}
-
 /* The next page behind that row, out of one state of the journal. */
 static int read_page(struct journal *j, const struct journal_filter *f, struct journal_key behind, size_t rows,
 		     struct page *page, struct diag *d)
@@ -394,8 +427,7 @@ static int read_page(struct journal *j, const struct journal_filter *f, struct j
 	struct keys keys = {.count = 0};
 	page->count = 0;
 	buf_clear(&page->text);
-	if (!j->in_transaction)
-		db_script(&j->db, "BEGIN");
+	begin_look(j);
 	make_plan(j, f, &plan);
 	if (plan.ok)
 		read_keys(j, f, &plan, behind, rows, &keys, &sql);
@@ -403,9 +435,42 @@ static int read_page(struct journal *j, const struct journal_filter *f, struct j
 	bool ok = plan.ok && buf_ok(&sql) && buf_ok(&page->text);
 	buf_free(&sql);
 	free(plan.runs);
-	if (end_look(j, d) < 0)
-		return -1;
-	return ok ? 0 : diag_fail(d, DIAG_IO, "out of memory");
+	return end_look(j, ok, d);
+}
+
+/* ---- sums ---- */
+
+static void take_sums(struct reading *r)
+{
+	while (db_row(r->q))
+		r->add(r->q, r->context);
+}
+
+int journal_sum(struct journal *j, const struct journal_filter *f, const char *columns, const char *group,
+		void (*add)(struct db_query *row, void *context), void *context, struct diag *d)
+{
+	struct buf sql = BUF_INIT;
+	struct plan plan = {.lead = LEAD_ALL, .ok = true};
+	begin_look(j);
+	make_plan(j, f, &plan);
+	struct reading r = {.j = j,
+			    .f = f,
+			    .plan = &plan,
+			    .least = plan.from,
+			    .most = plan.to,
+			    .take = take_sums,
+			    .add = add,
+			    .context = context};
+	add_statement(&sql, f, plan.lead, columns, true);
+	buf_printf(&sql, " GROUP BY %s", group);
+	r.q = buf_ok(&sql) ? db_compose(&j->db, sql.data) : NULL;
+	if (r.q && plan.ok)
+		read_all(&r);
+	db_finish(r.q);
+	bool ok = plan.ok && buf_ok(&sql);
+	buf_free(&sql);
+	free(plan.runs);
+	return end_look(j, ok, d);
 }
 
 /* ---- the list ---- */

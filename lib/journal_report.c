@@ -27,6 +27,11 @@ static int64_t hour_of(int64_t at)
 	return at / TALLY_HOUR_MS;
 }
 
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* Have types become so many that some share a kind? */
 static bool types_share_kinds(struct journal *j)
 {
@@ -89,20 +94,17 @@ static void widen(struct journal_tally *tally, int64_t first_at, int64_t last_at
 		tally->last_at = last_at;
 }
 
-/* From the rows. */
+static void add_tally(struct db_query *row, void *context)
+{
+	struct journal_tally *tally = context;
+	tally->by_status[db_int(row, 0)] += db_int(row, 1);
+	widen(tally, db_int(row, 2), db_int(row, 3));
+}
+
 static int tally_rows(struct journal *j, const struct journal_filter *f, struct journal_tally *tally, struct diag *d)
 {
-	struct buf sql = BUF_INIT;
-	buf_add_text(&sql, "SELECT d.status, count(*), min(e.received_at), max(e.received_at)" JOURNAL_FROM_HISTORY);
-	journal_add_conditions(&sql, f);
-	buf_add_text(&sql, " GROUP BY d.status");
-	struct db_query *q = compose(j, &sql);
-	journal_bind_conditions(q, f);
-	while (db_row(q)) {
-		tally->by_status[db_int(q, 0)] += db_int(q, 1);
-		widen(tally, db_int(q, 2), db_int(q, 3));
-	}
-	return finish(j, q, &sql, d);
+	return journal_sum(j, f, "d.status, count(*), min(e.received_at), max(e.received_at)", "d.status", add_tally,
+			   tally, d);
 }
 
 /* What was received in whole hours. */
@@ -191,36 +193,40 @@ int journal_tally(struct journal *j, const struct journal_filter *f, struct jour
 	return db_failed(&j->db, d);
 }
 
+struct day {
+	struct journal_hours *hours;
+	int64_t last;
+};
+
+static void add_hour(struct db_query *row, void *context)
+{
+	const struct day *day = context;
+	int64_t hour = day->last - db_int(row, 0);
+	if (hour < 0 || hour >= JOURNAL_HOURS)
+		return;
+	day->hours->deliveries[hour] += db_int(row, 1);
+	day->hours->failed[hour] += db_int(row, 2);
+}
+
 int journal_hours(struct journal *j, const struct journal_filter *filter, int64_t now, struct journal_hours *hours,
 		  struct diag *d)
 {
+	struct day day = {hours, hour_of(now)};
+	struct journal_filter part = *filter;
+	int64_t from = day.last - JOURNAL_HOURS + 1;
+	*hours = (struct journal_hours){{0}, {0}};
+	if (part.since < from * TALLY_HOUR_MS)
+		part.since = from * TALLY_HOUR_MS;
+	if (!cells_know(j, filter) || part.until || part.since % TALLY_HOUR_MS)
+		return journal_sum(j, &part, "e.received_at / 3600000, count(*), sum(d.status IN (3, 4))", "1",
+				   add_hour, &day, d);
 	struct buf sql = BUF_INIT;
-	struct journal_filter day = *filter;
-	int64_t from = hour_of(now) - JOURNAL_HOURS + 1;
-	if (day.since < from * TALLY_HOUR_MS)
-		day.since = from * TALLY_HOUR_MS;
-	bool cells = cells_know(j, filter) && !day.until && day.since % TALLY_HOUR_MS == 0;
-	if (cells) {
-		add_cells(&sql, TALLY_STATE, "slot, sum(n), sum(iif(status IN (3, 4), n, 0))", filter);
-	} else {
-		buf_add_text(&sql, "SELECT e.received_at / 3600000 AS slot, count(*), "
-				   "sum(d.status IN (3, 4))" JOURNAL_FROM_HISTORY);
-		journal_add_conditions(&sql, &day);
-	}
+	add_cells(&sql, TALLY_STATE, "slot, sum(n), sum(iif(status IN (3, 4), n, 0))", filter);
 	buf_add_text(&sql, " GROUP BY slot");
 	struct db_query *q = compose(j, &sql);
-	if (cells)
-		bind_cells(q, filter, hour_of(day.since), INT32_MAX);
-	else
-		journal_bind_conditions(q, &day);
-	*hours = (struct journal_hours){{0}, {0}};
-	while (db_row(q)) {
-		int64_t hour = hour_of(now) - db_int(q, 0);
-		if (hour < 0 || hour >= JOURNAL_HOURS)
-			continue;
-		hours->deliveries[hour] = db_int(q, 1);
-		hours->failed[hour] = db_int(q, 2);
-	}
+	bind_cells(q, filter, hour_of(part.since), INT32_MAX);
+	while (db_row(q))
+		add_hour(q, &day);
 	return finish(j, q, &sql, d);
 }
 
@@ -230,38 +236,24 @@ struct histogram {
 	bool more;
 };
 
-/* Hour, status and count, in the order of hours. */
-static void show_hours(struct histogram *h, struct db_query *q)
+/* Hour, status and count. */
+static void add_to_histogram(struct db_query *row, void *context)
 {
-	struct journal_hour hour = {.from_at = -1};
-	while (h->more && db_row(q)) {
-		int64_t from_at = db_int(q, 0) * CLOCK_HOUR;
-		if (from_at != hour.from_at) {
-			h->more = hour.from_at < 0 || h->each(&hour, h->context);
-			hour = (struct journal_hour){.from_at = from_at};
-		}
-		hour.by_status[db_int(q, 1)] = db_int(q, 2);
-	}
-	if (h->more && hour.from_at >= 0)
-		h->more = h->each(&hour, h->context);
+	struct histogram *h = context;
+	struct journal_hour hour = {.from_at = db_int(row, 0) * CLOCK_HOUR};
+	hour.by_status[db_int(row, 1)] = db_int(row, 2);
+	h->more = h->more && h->each(&hour, h->context);
 }
 
 static int histogram_rows(struct journal *j, const struct journal_filter *f, int64_t since, int64_t until,
 			  struct histogram *h, struct diag *d)
 {
-	struct buf sql = BUF_INIT;
 	struct journal_filter part = *f;
 	if (until && since >= until)
 		return 0;
 	part.since = since;
 	part.until = until;
-	buf_add_text(&sql, "SELECT e.received_at / 3600000, d.status, count(*)" JOURNAL_FROM_HISTORY);
-	journal_add_conditions(&sql, &part);
-	buf_add_text(&sql, " GROUP BY 1, 2 ORDER BY 1");
-	struct db_query *q = compose(j, &sql);
-	journal_bind_conditions(q, &part);
-	show_hours(h, q);
-	return finish(j, q, &sql, d);
+	return journal_sum(j, &part, "e.received_at / 3600000, d.status, count(*)", "1, 2", add_to_histogram, h, d);
 }
 
 static int histogram_cells(struct journal *j, const struct journal_filter *f, int64_t from, int64_t to,
@@ -269,10 +261,11 @@ static int histogram_cells(struct journal *j, const struct journal_filter *f, in
 {
 	struct buf sql = BUF_INIT;
 	add_cells(&sql, TALLY_STATE, "slot, status, sum(n)", f);
-	buf_add_text(&sql, " GROUP BY 1, 2 ORDER BY 1");
+	buf_add_text(&sql, " GROUP BY 1, 2");
 	struct db_query *q = compose(j, &sql);
 	bind_cells(q, f, from, to);
-	show_hours(h, q);
+	while (db_row(q))
+		add_to_histogram(q, h);
 	return finish(j, q, &sql, d);
 }
 
@@ -290,36 +283,72 @@ int journal_histogram(struct journal *j, const struct journal_filter *f,
 	return f->until ? histogram_rows(j, f, to * TALLY_HOUR_MS, f->until, &h, d) : 0;
 }
 
+/* Names and when something last came from them; few. */
+struct sources {
+	struct named {
+		struct buf name;
+		int64_t last_at;
+	} * list;
+	size_t count;
+	bool failed;
+};
+
+static void add_source(struct db_query *row, void *context)
+{
+	struct sources *sources = context;
+	struct slice name = db_text(row, 0);
+	size_t i = 0;
+	while (i < sources->count && !slice_equal(name, buf_slice(&sources->list[i].name)))
+		i++;
+	if (i == sources->count) {
+		struct named *grown = realloc(sources->list, (i + 1) * sizeof *grown);
+		sources->failed = sources->failed || !grown;
+		if (!grown)
+			return;
+		sources->list = grown;
+		grown[i] = (struct named){.name = BUF_INIT};
+		buf_add_slice(&grown[i].name, name);
+		sources->count++;
+	}
+	sources->list[i].last_at = later(sources->list[i].last_at, db_int(row, 1));
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct named *left = a, *right = b;
+	return strcmp(buf_slice(&left->name).ptr, buf_slice(&right->name).ptr);
+}
+
 int journal_sources(struct journal *j, const struct journal_filter *filter,
 		    bool (*each)(const struct journal_source *source, void *context), void *context, struct diag *d)
 {
-	struct buf sql = BUF_INIT;
+	struct sources sources = {.count = 0};
 	bool ever = cells_know(j, filter) && !filter->until && !filter->since && !filter->statuses &&
 		    !filter->destination.ptr && !filter->source.ptr && !filter->type.ptr;
+	int result;
 	if (ever) {
-		buf_add_text(&sql, "SELECT source, last_at FROM tally JOIN kind ON id = of WHERE axis = 4 AND slot = 0 "
-				   "ORDER BY source");
+		struct db_query *q = db_query(
+		    &j->db, "SELECT source, last_at FROM tally JOIN kind ON id = of WHERE axis = 4 AND slot = 0");
+		while (db_row(q))
+			add_source(q, &sources);
+		db_done(q);
+		result = db_failed(&j->db, d);
 	} else {
-		buf_add_text(&sql, "SELECT e.source, max(e.received_at)" JOURNAL_FROM_HISTORY);
-		journal_add_conditions(&sql, filter);
-		buf_add_text(&sql, " GROUP BY e.source ORDER BY e.source");
+		result = journal_sum(j, filter, "e.source, max(e.received_at)", "e.source", add_source, &sources, d);
 	}
-	struct db_query *q = compose(j, &sql);
-	if (!ever)
-		journal_bind_conditions(q, filter);
-	for (bool more = true; more && db_row(q);) {
-		struct journal_source source = {db_text(q, 0), db_int(q, 1)};
-		more = each(&source, context);
+	if (sources.count)
+		qsort(sources.list, sources.count, sizeof *sources.list, by_name);
+	bool more = result == 0;
+	for (size_t i = 0; i < sources.count; i++) {
+		struct journal_source source = {buf_slice(&sources.list[i].name), sources.list[i].last_at};
+		more = more && each(&source, context);
+		buf_free(&sources.list[i].name);
 	}
-	return finish(j, q, &sql, d);
+	free(sources.list);
+	return result == 0 && sources.failed ? diag_fail(d, DIAG_IO, "out of memory") : result;
 }
 
 /* ---- how it has gone ---- */
-
-static int64_t later(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
 
 static int64_t last_delivered(struct journal *j, int64_t destination)
 {
@@ -460,53 +489,102 @@ static struct group *group_of(struct grouping *g, int64_t destination, struct sl
 	return made;
 }
 
-/* The newest come first. */
-static void add_trouble(struct grouping *g, struct db_query *q, int64_t destination, int64_t delivered_at)
+/* A delivery in trouble, and when its destination last delivered. */
+struct troubled {
+	struct journal_key key;
+	int64_t at, delivered_at;
+	struct slice code, error;
+	bool failed;
+};
+
+static void add_trouble(struct grouping *g, const struct troubled *t)
 {
-	struct group *group = group_of(g, destination, db_text(q, 2), db_text(q, 3));
+	struct group *group = group_of(g, t->key.destination, t->code, t->error);
 	if (!group)
 		return;
-	if (group->count++ == 0) {
-		group->last_at = db_int(q, 1);
-		group->last_event = db_int(q, 0);
+	if (group->count == 0 || t->at > group->last_at) {
+		group->last_at = t->at;
+		group->last_event = t->key.event;
 	}
-	group->first_at = db_int(q, 1);
-	group->first_event = db_int(q, 0);
-	group->failed += db_int(q, 4) == JOURNAL_FAILED;
-	group->in_a_row += db_int(q, 1) > delivered_at;
+	if (group->count++ == 0 || t->at <= group->first_at) {
+		group->first_at = t->at;
+		group->first_event = t->key.event;
+	}
+	group->failed += t->failed;
+	group->in_a_row += t->at > t->delivered_at;
 }
 
-static int gather(struct journal *j, const struct journal_filter *f, int64_t destination, struct grouping *g,
-		  struct diag *d)
+/* Of all those of a destination, by an index of their own. */
+static void gather(struct journal *j, int64_t destination, int64_t changed_since, struct grouping *g)
 {
-	struct journal_filter others = *f;
-	struct buf sql = BUF_INIT;
-	bool all = !f->type.ptr && !f->subject.ptr && !f->error.ptr && !f->due_by && !f->id_count && !f->since &&
-		   !f->until && !f->source.ptr && !f->statuses;
-	others.changed_since = 0;
-	others.destination = SLICE_NONE;
-	buf_add_text(&sql, "SELECT d.event, d.updated_at, d.code, x.text, d.status "
-			   "FROM delivery d INDEXED BY delivery_trouble");
-	if (!all)
-		buf_add_text(&sql, " CROSS JOIN event e ON e.seq = d.event");
-	buf_add_text(&sql, " LEFT JOIN error x ON x.id = d.error");
-	if (!all) {
-		journal_add_conditions(&sql, &others);
-	}
-	buf_add_text(&sql, all ? " WHERE" : " AND");
-	buf_add_text(&sql,
-		     " d.destination = :to AND d.status IN (3, 4) AND d.updated_at >= :after AND d.code IS NOT NULL "
-		     "ORDER BY d.updated_at DESC LIMIT :most");
-	struct db_query *q = compose(j, &sql);
-	if (!all)
-		journal_bind_conditions(q, &others);
+	struct troubled t = {.key.destination = destination, .delivered_at = last_delivered(j, destination)};
+	struct db_query *q =
+	    db_query(&j->db, "SELECT d.event, d.updated_at, d.code, x.text, d.status FROM delivery d "
+			     "INDEXED BY delivery_trouble LEFT JOIN error x ON x.id = d.error "
+			     "WHERE d.destination = :to AND d.status IN (3, 4) AND d.updated_at >= :after "
+			     "AND d.code IS NOT NULL ORDER BY d.updated_at DESC LIMIT :most");
 	db_set_int(q, ":to", destination);
-	db_set_int(q, ":after", f->changed_since);
+	db_set_int(q, ":after", changed_since);
 	db_set_int(q, ":most", LOOKED_AT);
-	int64_t delivered_at = last_delivered(j, destination);
+	while (db_row(q)) {
+		t.key.event = db_int(q, 0);
+		t.at = db_int(q, 1);
+		t.code = db_text(q, 2);
+		t.error = db_text(q, 3);
+		t.failed = db_int(q, 4) == JOURNAL_FAILED;
+		add_trouble(g, &t);
+	}
+	db_done(q);
+}
+
+static void gather_all(struct journal *j, const struct journal_filter *f, struct grouping *g)
+{
+	struct db_query *q = db_query(&j->db, "SELECT id FROM destination WHERE :name IS NULL OR name = :name");
+	db_set_text(q, ":name", f->destination);
 	while (db_row(q))
-		add_trouble(g, q, destination, delivered_at);
-	return finish(j, q, &sql, d);
+		gather(j, db_int(q, 0), f->changed_since, g);
+	db_done(q);
+}
+
+struct listing {
+	struct journal *j;
+	struct grouping *g;
+	int64_t destination, delivered_at; /* of the row before */
+};
+
+static bool take_trouble(const struct journal_row *row, void *context)
+{
+	struct listing *l = context;
+	if (row->key.destination != l->destination)
+		l->delivered_at = last_delivered(l->j, row->key.destination);
+	l->destination = row->key.destination;
+	struct troubled t = {.key = row->key,
+			     .at = row->updated_at,
+			     .delivered_at = l->delivered_at,
+			     .code = row->code,
+			     .error = row->error,
+			     .failed = row->status == JOURNAL_FAILED};
+	if (row->code.ptr)
+		add_trouble(l->g, &t);
+	return true;
+}
+
+/* Of those of a filter. */
+static int gather_listed(struct journal *j, const struct journal_filter *f, struct grouping *g, struct diag *d)
+{
+	const unsigned troubled = 1u << JOURNAL_FAILED | 1u << JOURNAL_RETRYING;
+	struct listing l = {.j = j, .g = g, .destination = -1};
+	struct journal_filter failing = *f;
+	failing.statuses = f->statuses ? f->statuses & troubled : troubled;
+	failing.limit = LOOKED_AT;
+	return failing.statuses ? journal_list(j, &failing, take_trouble, &l, d) : 0;
+}
+
+/* Does the filter ask for all that have come into trouble since some time? */
+static bool asks_for_all(const struct journal_filter *f)
+{
+	return !f->type.ptr && !f->source.ptr && !f->subject.ptr && !f->error.ptr && !f->due_by && !f->id_count &&
+	       !f->since && !f->until && !f->statuses;
 }
 
 static int most_first(const void *a, const void *b)
@@ -561,12 +639,11 @@ int journal_troubles(struct journal *j, const struct journal_filter *filter, int
 	struct grouping g = {.groups = calloc(GROUPS, sizeof *g.groups)};
 	if (!g.groups)
 		return diag_fail(d, DIAG_IO, "out of memory");
-	struct db_query *q = db_query(&j->db, "SELECT id FROM destination WHERE :name IS NULL OR name = :name");
-	db_set_text(q, ":name", filter->destination);
 	int result = 0;
-	while (result == 0 && db_row(q))
-		result = gather(j, filter, db_int(q, 0), &g, d);
-	db_done(q);
+	if (asks_for_all(filter))
+		gather_all(j, filter, &g);
+	else
+		result = gather_listed(j, filter, &g, d);
 	qsort(g.groups, g.count, sizeof *g.groups, most_first);
 	if (result == 0)
 		show_groups(j, &g, limit, each, context);

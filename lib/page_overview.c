@@ -339,13 +339,11 @@ static bool take_error(const struct journal_trouble *trouble, void *context)
 
 static int add_errors(struct page_draft *p)
 {
-	struct journal_filter recent = p->over;
-	recent.changed_since =
-	    recent.since; /* what was received since then has changed since then: an index leads there */
+	const struct journal_filter *recent = &p->over;
 	buf_add_text(p->b,
 		     "<section class=\"sheet\"><h2>Errors<small class=\"soft\">the most frequent first</small></h2>");
 	p->rows = 0;
-	if (journal_troubles(p->page->journal, &recent, ERRORS, take_error, p, p->d) < 0)
+	if (journal_troubles(p->page->journal, recent, ERRORS, take_error, p, p->d) < 0)
 		return -1;
 	buf_add_text(p->b, p->rows ? "</tbody></table></div></section>" : "<p class=\"nothing\">None.</p></section>");
 	return 0;
@@ -431,13 +429,13 @@ static int add_ends(struct page_draft *p, const struct facts *facts)
 	return 0;
 }
 
-/* The journal keeps counts by hour, status, source and destination. What it has to look at row by row is not looked at without
- * end, unless that is asked for. */
+/* The journal keeps counts by hour, status, source, type and destination, and a subject has few. What has to be looked at row by
+ * row is not looked at without end, unless that is asked for. */
 static void bound_overview(struct page_draft *p)
 {
 	const struct journal_filter *f = &p->page->filter;
 	p->over = *f;
-	p->counted = !f->type.ptr && !f->subject.ptr && !f->error.ptr;
+	p->counted = !f->error.ptr;
 	if (p->counted || f->since)
 		return;
 	p->over.since = (f->until && f->until < p->page->style.now ? f->until : p->page->style.now) - CLOCK_DAY;

@@ -74,10 +74,11 @@ CREATE TABLE error (
 	text TEXT NOT NULL UNIQUE
 ) STRICT;
 -- Which three bytes in a row (case of letters ignored) stand in 64 of them (id / 64), as bits of a hash: who looks for a part of a
--- text passes over those that cannot hold it.
+-- text passes over those that cannot hold it, and who has found newer deliveries over those that are too old.
 CREATE TABLE error_grams (
-	block INTEGER PRIMARY KEY,
-	bits  BLOB NOT NULL
+	block       INTEGER PRIMARY KEY,
+	until_event INTEGER NOT NULL, -- no event behind this one has any of them; raised in steps of 1024
+	bits        BLOB NOT NULL
 ) STRICT;
 
 -- One event for one destination.

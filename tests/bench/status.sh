@@ -62,6 +62,14 @@ ask --limit 50 --until 20d
 ask --limit 50 --since 20d --until 19d --status failed
 ask --limit 50 --error busy
 ask --limit 50 --error 'stands nowhere'
+ask --limit 50 --error 'field 3'
+ask --limit 50 --error 'value "77'
+ask --limit 50 --error allowed -d alerts
+ask --limit 50 --error 'field 3' --type contact.merged --source orders
+ask --limit 50 --error wanted --status failed
+ask --limit 50 --type contact.merged --source orders -d alerts
+ask --limit 50 --type 'deal.*' --source orders -d crm --status skipped --since 20d --until 19d
+ask --limit 50 --subject contact/55433 --status failed --error allowed
 ask evt_7
 ask --check
 ask --summary
