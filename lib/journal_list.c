@@ -295,24 +295,35 @@ static void read_run(struct reading *r, const struct run *run)
 	r->take(r);
 }
 
-/* From each kind and status of an error straight to the next. */
+/* The error's next kind and status behind that one. */
+static bool next_run(struct journal *j, struct run *run)
+{
+	static const char *const next[] = {
+	    "SELECT kind, status FROM delivery INDEXED BY delivery_error WHERE error = :error AND kind = :kind "
+	    "AND status > :status ORDER BY status LIMIT 1",
+	    "SELECT kind, status FROM delivery INDEXED BY delivery_error WHERE error = :error AND kind > :kind "
+	    "ORDER BY kind, status LIMIT 1"};
+	bool found = false;
+	for (int i = 0; i < 2 && !found; i++) {
+		struct db_query *q = db_query(&j->db, next[i]);
+		db_set_int(q, ":error", run->error);
+		db_set_int(q, ":kind", run->kind);
+		if (i == 0)
+			db_set_int(q, ":status", run->status);
+		found = db_row(q);
+		if (found)
+			*run = (struct run){.error = run->error, .kind = db_int(q, 0), .status = db_int(q, 1)};
+		db_done(q);
+	}
+	return found;
+}
+
 static void read_error(struct reading *r, int64_t error)
 {
 	struct run run = {.error = error, .kind = -1};
-	for (bool more = true; more;) {
-		struct db_query *q = db_query(&r->j->db, "SELECT kind, status FROM delivery INDEXED BY delivery_error "
-							 "WHERE error = :error AND (kind, status) > (:kind, :status) "
-							 "ORDER BY kind, status LIMIT 1");
-		db_set_int(q, ":error", error);
-		db_set_int(q, ":kind", run.kind);
-		db_set_int(q, ":status", run.status);
-		more = db_row(q);
-		run.kind = db_int(q, 0);
-		run.status = db_int(q, 1);
-		db_done(q);
-		if (more && bsearch(&run, r->plan->runs, r->plan->count, sizeof run, by_kind))
+	while (next_run(r->j, &run))
+		if (bsearch(&run, r->plan->runs, r->plan->count, sizeof run, by_kind))
 			read_run(r, &run);
-	}
 }
 
 /* Texts that only older events have than are asked for stand behind those that newer ones have. */
