@@ -267,7 +267,7 @@ static void hold_for_failed(struct journal *j, const struct turn *t, const struc
 	db_done(q);
 	q = db_query(&j->db, "UPDATE delivery SET error = :why "
 			     "WHERE event = :event AND destination = :destination AND code IS NULL");
-	journal_set_error(j, q, ":why", buf_slice(&why));
+	journal_set_error(j, q, ":why", buf_slice(&why), row->event);
 	db_set_int(q, ":event", row->event);
 	db_set_int(q, ":destination", t->to->id);
 	db_run(q);

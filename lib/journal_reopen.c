@@ -116,7 +116,7 @@ static void give_up_failed(struct journal *j, const struct journal_delivery *row
 	q = db_query(&j->db, "UPDATE delivery SET code = 'given-up', updated_at = :now, error = :why "
 			     "WHERE event = :event AND destination = :destination");
 	db_set_int(q, ":now", now);
-	journal_set_error(j, q, ":why", buf_slice(&both));
+	journal_set_error(j, q, ":why", buf_slice(&both), row->event);
 	db_set_int(q, ":event", row->event);
 	db_set_int(q, ":destination", row->destination);
 	db_run(q);
