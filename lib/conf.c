@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "confine.h"
 #include "place.h"
 
 enum { SECRETS_LIMIT = 64 * 1024, FILE_LIMIT = 4 * 1024 * 1024 };
@@ -447,6 +448,7 @@ int secrets_read(struct secrets *s, const char *dir_path, const char *path, stru
 	int fd = open_secret(dir_path, path);
 	if (fd < 0)
 		return diag_errno(d, DIAG_CONFIG, errno, "%s", path);
+	confine_memory();
 	int result = read_secret(fd, path, s, d);
 	close(fd);
 	return result;

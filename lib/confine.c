@@ -8,11 +8,21 @@
 #include <limits.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
-/* The leak check of a sanitized build reads /proc at the end. */
-#if defined(__linux__) && __has_include(<linux/landlock.h>) && !defined(__SANITIZE_ADDRESS__)
-#include <linux/landlock.h>
+#ifdef __linux__
 #include <sys/prctl.h>
+#endif
+/* The leak check of a sanitized build reads /proc, and the process's memory, at the end. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__linux__) && __has_include(<linux/landlock.h>) && !defined(SANITIZED)
+#include <linux/landlock.h>
 #include <sys/syscall.h>
 #define HAS_LANDLOCK 1
 #endif
@@ -27,6 +37,15 @@ int confine_user(const char *user, struct diag *d)
 	if (initgroups(user, entry->pw_gid) < 0 || setgid(entry->pw_gid) < 0 || setuid(entry->pw_uid) < 0)
 		return diag_errno(d, DIAG_UNAVAILABLE, errno, "cannot become the user %s", user);
 	return 0;
+}
+
+void confine_memory(void)
+{
+	const struct rlimit none = {0, 0};
+	setrlimit(RLIMIT_CORE, &none);
+#if defined(__linux__) && !defined(SANITIZED)
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
 }
 
 #ifdef HAS_LANDLOCK

@@ -57,12 +57,17 @@ faults() { # BUILD FILTER
 	env BUILD="$1" bats --tap -f "$2" tests/pipe/faults.bats
 }
 
+pruning() { # BUILD FILTER
+	env BUILD="$1" bats --tap -f "$2" tests/cmd/prune.bats
+}
+
 unit() { # BUILD NAME
 	env CMOCKA_MESSAGE_OUTPUT=TAP "$1/tests/test_$2"
 }
 
 durable='^order: no|^power cut: (every|so it is)'
 claims='^power cut: nothing that was delivered'
+gone='^what is gone is gone'
 
 # The same tests pass for the sources as they are.
 faults "$BUILD" "$durable|$claims" >"$mutants/output" || {
@@ -70,6 +75,7 @@ faults "$BUILD" "$durable|$claims" >"$mutants/output" || {
 	exit 1
 }
 unit "$BUILD" journal >/dev/null 2>&1
+pruning "$BUILD" "$gone" >"$mutants/output"
 
 mutant synchronous-off
 change lib/journal.c 's/synchronous=FULL/synchronous=OFF/'
@@ -96,6 +102,16 @@ mutant started-twice
 change lib/journal_attempt.c 's/^\tstart->answer = judge_claim(&row, start->ref.claim);/&\n\tif (row.started_at) start->answer = JOURNAL_STARTED;/'
 build build/tests/test_journal
 must_fail 'a claim started twice' unit "$tree/build" journal
+
+mutant unscrubbed
+change lib/journal_erase.c 's/^\tif (dirty)$/\tif (false)/'
+build
+must_fail 'pages in use not overwritten' pruning "$tree/build" "$gone"
+
+mutant insecure-delete
+change lib/journal.c 's/secure_delete=ON/secure_delete=OFF/'
+build
+must_fail 'secure_delete=OFF' pruning "$tree/build" "$gone"
 
 # As libeatmydata does it, in front of what records.
 echo 'int fsync(int fd) { (void)fd; return 0; } int fdatasync(int fd) { (void)fd; return 0; }' >"$mutants/eat.c"

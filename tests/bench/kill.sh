@@ -4,9 +4,11 @@
 # load, and starts it again on the same journal. Prints what was lost (nothing may be), what was sent a second time (only
 # what was on its way at a kill) and what integrity_check says. Fails when it is otherwise. Leases are ended by hand between the cycles.
 set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-BUILD=$(cd "${BUILD:-$here/../../build}" && pwd)
-cycles=${1:-${KILLS:-1000}}
+cd "$(dirname "$0")/../.."
+# shellcheck source=tests/bench/lib.sh
+. tests/bench/lib.sh
+BUILD=$(cd "${BUILD:-build}" && pwd)
+cycles=${1:-${KILLS:-$(size 1000 30)}}
 posts=100 # in each cycle, eight at a time
 work=$(mktemp -d)
 pids='' destination=''
@@ -88,7 +90,7 @@ while [ $cycle -lt "$cycles" ]; do
 	# shellcheck disable=SC2046,SC2086 # a list of numbers
 	kill -9 $pids $(cat "/proc/$receiver/task/$receiver/children" 2>/dev/null) 2>/dev/null || :
 	# shellcheck disable=SC2086 # a list of numbers
-	wait $pids $poster || :
+	wait $pids $poster 2>/dev/null || :
 	sed -n 's/^\([^ ]*\) 20[02]$/\1/p' "$work/answers" >>"$work/taken"
 	ask 'SELECT e.id FROM delivery d JOIN event e ON e.seq = d.event WHERE d.status = 1 AND d.started_at IS NOT NULL' >>"$work/flying"
 	end_leases
@@ -122,4 +124,6 @@ printf 'acknowledged events lost: %d\n' "$lost"
 printf 'acknowledged events that never reached the destination: %d\n' "$unsent"
 printf 'sent a second time: %d; of them not in flight at a kill: %d\n' "$seconds" "$unexplained"
 printf 'integrity_check: ok in %d of %d\n' "$sound" "$checks"
+result kill-lost events =0 "acknowledged events lost or never sent, of $(wc -l <"$work/acknowledged") in $cycles kills under load" $((lost > unsent ? lost : unsent))
+result kill-doubled events =0 "sent again without having been on their way at a kill; $seconds that were, were" "$unexplained"
 [ "$lost" -eq 0 ] && [ "$unsent" -eq 0 ] && [ "$unexplained" -eq 0 ] && [ "$sound" -eq "$checks" ] && [ -s "$work/acknowledged" ]

@@ -226,6 +226,14 @@ is_as_made() {
 	[ "$(wc -l <"$DEST_LOG")" -eq 400 ]
 }
 
+# The other host has a folder, a configuration and a journal of its own; the old one stays, stopped.
+move_to() {
+	mkdir "$1"
+	cp -R "$EVT_CONFIG" "$1/config"
+	cp "$BACKUP" "$1/copy.db"
+	export EVT_CONFIG=$1/config EVT_JOURNAL=$1/journal.db BACKUP=$1/copy.db
+}
+
 @test "moving to another host: backup, copy, restore; nothing is lost, nothing is sent twice" {
 	start_destination
 	write_destination api <<<"{\"url\": \"$DEST_URL/\", \"record\": \"/id\"}"
@@ -235,11 +243,7 @@ is_as_made() {
 	evt-retry >/dev/null # claimed when evt stopped
 	take 81 100
 	run_recipe Backup
-	# The other host: a folder, a configuration and a journal of its own; the old one stays, stopped.
-	mkdir "$BATS_TEST_TMPDIR/host"
-	cp -R "$EVT_CONFIG" "$BATS_TEST_TMPDIR/host/config"
-	cp "$BACKUP" "$BATS_TEST_TMPDIR/host/copy.db"
-	export EVT_CONFIG=$BATS_TEST_TMPDIR/host/config EVT_JOURNAL=$BATS_TEST_TMPDIR/host/journal.db BACKUP=$BATS_TEST_TMPDIR/host/copy.db
+	move_to "$BATS_TEST_TMPDIR/host"
 	run_recipe Restore
 	deliver_due
 	[ "$(query "select status, count(*) from history group by 1 order by 1" | paste -sd' ')" = 'delivered|70 processing|30' ]
