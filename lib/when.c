@@ -97,6 +97,17 @@ static bool rule_met(const struct when *w, const struct origin_view *view, const
 	return true;
 }
 
+static void add_sources(const struct when *w, struct buf *b)
+{
+	if (w->kind == WHEN_RULE)
+		buf_add_slice(b, w->origin.text.len ? w->origin.text : SLICE("\"\""));
+	for (size_t i = 0; i < w->count; i++) {
+		if (i)
+			buf_add_text(b, w->kind == WHEN_ANY ? " or " : " and ");
+		add_sources(&w->parts[i], b);
+	}
+}
+
 bool when_holds(const struct when *w, const struct origin_view *view, const struct rule_matcher *m, struct buf *decoded,
 		struct buf *why)
 {
@@ -108,12 +119,9 @@ bool when_holds(const struct when *w, const struct origin_view *view, const stru
 			why->len = from;
 			return true;
 		}
-		buf_add_text(why, "what it must not be");
-		if (w->parts->kind == WHEN_RULE) {
-			why->len = from;
-			buf_add_slice(why, w->parts->origin.text);
-			buf_add_text(why, ": is what it must not be");
-		}
+		why->len = from;
+		add_sources(w->parts, why);
+		buf_add_text(why, ": is what it must not be");
 		return false;
 	}
 	for (size_t i = 0; i < w->count; i++) {

@@ -350,6 +350,10 @@ static void conditions_choose_fields(void **state)
 	gives(WHEN("[{\"from\":\"/a\",\"minimum\":1},{\"from\":\"/b\"}]"), "{\"a\":1}", "{}");
 	gives(WHEN("{\"any\":[{\"from\":\"/a\",\"minimum\":1},{\"from\":\"event:type\",\"pattern\":\"^t\"}]}"), "{}",
 	      "{\"v\":1}");
+	mapping.explaining = true;
+	gives(WHEN("{\"not\":{\"any\":[{\"from\":\"/a\"},{\"from\":\"/b\"}]}}"), "{\"b\":1}", "{}");
+	assert_non_null(strstr(mapping.explain.data, "/a or /b: is what it must not be"));
+	mapping.explaining = false;
 	refused(WHEN("{}"), "/when: expected a condition");
 	refused(WHEN("[]"), "/when: expected one condition or more");
 	refused(WHEN("{\"from\":\"/a\",\"is\":1}"), "/when/is: unknown key");
