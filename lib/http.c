@@ -400,6 +400,7 @@ const char *http_reason(int status)
 		       {415, "Unsupported Media Type"},
 		       {417, "Expectation Failed"},
 		       {421, "Misdirected Request"},
+		       {429, "Too Many Requests"},
 		       {431, "Request Header Fields Too Large"},
 		       {500, "Internal Server Error"},
 		       {503, "Service Unavailable"},

@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "http.h"
+#include "peer.h"
 
 enum {
 	CLIENTS = 64,          /* at once; more wait in the listener's queue */
@@ -30,6 +31,7 @@ struct client {
 	enum phase phase;
 	struct buf in, out;
 	size_t seen, sent;
+	char peer[PEER_SIZE];
 	int64_t deadline; /* monotonic */
 	bool last;        /* the connection ends with the answer */
 };
@@ -89,7 +91,9 @@ static void answer(struct loop *l, struct client *c, const struct http_head *hea
 		refuse(l, c, 413, "a request to look at something has no body");
 	} else {
 		c->last = head->close;
-		l->httpd->answer(&head->request, &answer, l->httpd->context);
+		struct request request = head->request;
+		request.peer = c->peer;
+		l->httpd->answer(&request, &answer, l->httpd->context);
 		send_answer(l, c, &answer, head_only);
 	}
 	buf_free(&answer.fields);
@@ -196,7 +200,12 @@ static void expire(struct loop *l, struct client *c)
 static void enter(struct loop *l, int fd)
 {
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	l->clients[l->count++] = (struct client){.fd = fd, .deadline = l->now + HEAD_MS};
+	struct client *c = &l->clients[l->count++];
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+	socklen_t len = sizeof address;
+	*c = (struct client){.fd = fd, .deadline = l->now + HEAD_MS};
+	if (getpeername(fd, (struct sockaddr *)&address, &len) == 0)
+		peer_name((const struct sockaddr *)&address, c->peer);
 }
 
 static void leave(struct loop *l, size_t place)

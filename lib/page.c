@@ -165,9 +165,20 @@ static void add_field(struct page_draft *p, enum view_key key, const char *label
 	buf_add_text(p->b, "\"></div>");
 }
 
+/* Among the words of the address, which may say what is not understood. */
+static bool is_named(const struct view *view, const char *status)
+{
+	const char *list = view->values[VIEW_STATUS] ? view->values[VIEW_STATUS] : "", *at = list;
+	for (size_t len = strlen(status); (at = strstr(at, status)); at += len)
+		if ((at == list || at[-1] == ',') && (at[len] == ',' || at[len] == '\0'))
+			return true;
+	return false;
+}
+
 static void add_status_box(struct page_draft *p, int status)
 {
-	bool checked = p->page->filter.statuses & 1u << status;
+	bool checked = p->page->view ? is_named(p->page->view, journal_status_name((enum journal_status)status))
+				     : p->page->filter.statuses & 1u << status;
 	const struct show_style style = {.utf8 = true};
 	buf_printf(
 	    p->b,
@@ -209,6 +220,7 @@ static void add_form(struct page_draft *p)
 	add_field(p, VIEW_TYPE, "Type", "contact.*", NULL);
 	add_field(p, VIEW_DESTINATION, "Destination", "any", "destinations");
 	add_field(p, VIEW_SOURCE, "Source", "any", NULL);
+	add_field(p, VIEW_SUBJECT, "Source record", "contact/501", NULL);
 	add_field(p, VIEW_ERROR, "Text in the error", "any", NULL);
 	add_statuses(p);
 	buf_add_text(
@@ -222,6 +234,7 @@ static const char *refusal_heading(int status)
 	       : status == 401 ? "Not without a password"
 	       : status == 404 ? "There is nothing here"
 	       : status == 421 ? "Not by that name"
+	       : status == 429 ? "Not so fast"
 			       : "Not to be had at the moment";
 }
 

@@ -55,9 +55,16 @@ static void add_time_fact(struct page_draft *p, const char *name, int64_t at)
 
 /* ---- the event ---- */
 
+struct about_shown {
+	struct page_draft *p;
+	int64_t expired_at; /* out; 0: not, or nobody knows when */
+};
+
 static bool take_about(const struct journal_about *about, void *context)
 {
-	struct page_draft *p = context;
+	struct about_shown *shown = context;
+	struct page_draft *p = shown->p;
+	shown->expired_at = about->expired_at;
 	char hex[2 * DIGEST_MOST + 1] = "";
 	add_fact(p, "Time, as the sender wrote it", about->time);
 	if (about->conflicts)
@@ -71,11 +78,22 @@ static bool take_about(const struct journal_about *about, void *context)
 	return true;
 }
 
-static void add_payload(struct page_draft *p, const struct journal_row *row, struct slice data, bool stored)
+static void add_expired(struct page_draft *p, int64_t expired_at)
+{
+	buf_add_text(p->b, "<p>Expired");
+	if (expired_at) {
+		buf_add_char(p->b, ' ');
+		html_add_time(p->b, expired_at, &p->page->style);
+	}
+	buf_add_text(p->b, ": only its size and its digest are left.</p>");
+}
+
+static void add_payload(struct page_draft *p, const struct journal_row *row, struct slice data, bool stored,
+			int64_t expired_at)
 {
 	buf_add_text(p->b, "<section class=\"sheet\"><h2>Payload<small class=\"soft\">as received</small></h2>");
 	if (!stored)
-		buf_add_text(p->b, "<p>Expired: only its size and its digest are left.</p>");
+		add_expired(p, expired_at);
 	else
 		add_box(p, data);
 	if (stored && p->page->view) {
@@ -104,10 +122,11 @@ static int add_event(struct page_draft *p, const struct journal_row *row, struct
 	buf_add_text(p->b, "</dd>");
 	if (type->len)
 		add_fact(p, "Content type", buf_slice(type));
-	if (journal_about(p->page->journal, row->key.event, take_about, p, p->d) < 0)
+	struct about_shown about = {.p = p};
+	if (journal_about(p->page->journal, row->key.event, take_about, &about, p->d) < 0)
 		return -1;
 	buf_add_text(p->b, "</dl></section>");
-	add_payload(p, row, buf_slice(data), stored);
+	add_payload(p, row, buf_slice(data), stored, about.expired_at);
 	return 0;
 }
 

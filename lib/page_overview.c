@@ -402,6 +402,28 @@ static bool take_source(const struct journal_source *source, void *context)
 	return true;
 }
 
+static bool take_refusal(const struct journal_refusal *refusal, void *context)
+{
+	struct page_draft *p = context;
+	if (p->rows++ == 0)
+		buf_add_text(p->b,
+			     "<h3>Refused at the door <small class=\"soft\">last 24 hours</small></h3>"
+			     "<div class=\"scroll\"><table><thead><tr><th scope=\"col\" class=\"number\">Times</th>"
+			     "<th scope=\"col\">Source and cause</th><th scope=\"col\">Last</th></tr></thead><tbody>");
+	buf_add_text(p->b, "<tr><td class=\"number\">");
+	html_add_count(p->b, refusal->count);
+	buf_add_text(p->b, "</td><td>");
+	html_add_bdi(p->b, refusal->source.len ? refusal->source : SLICE("no such source"));
+	buf_add_text(p->b, ": ");
+	html_add_bdi(p->b, refusal->cause);
+	buf_add_text(p->b, "<small class=\"soft\">");
+	html_add_bdi(p->b, refusal->why);
+	buf_add_text(p->b, "</small></td><td class=\"when\">");
+	html_add_ago(p->b, refusal->last_at, &p->page->style);
+	buf_add_text(p->b, "</td></tr>");
+	return true;
+}
+
 static void end_table(struct page_draft *p)
 {
 	if (p->rows)
@@ -419,6 +441,9 @@ static int add_ends(struct page_draft *p, const struct facts *facts)
 			add_destination(p, &facts->destinations[i]);
 	end_table(p);
 	if (journal_sources(p->page->journal, &all, take_source, p, p->d) < 0)
+		return -1;
+	end_table(p);
+	if (journal_refusals(p->page->journal, p->page->style.now - CLOCK_DAY, take_refusal, p, p->d) < 0)
 		return -1;
 	end_table(p);
 	buf_add_text(p->b, "<p class=\"soft\"><small>The journal takes ");

@@ -19,13 +19,17 @@
 #include "page.h"
 #include "stop.h"
 
+/* Wrong passwords of one address: that many at once, then one in that time. Addresses share places by a hash. */
+enum { GUESSERS = 256, GUESSES_AT_ONCE = 10, GUESS_MS = 2000 };
+
 struct serving {
 	const struct web *web;
 	struct httpd http;
 	struct secrets passwords;
-	struct journal *journal; /* NULL until it is there */
-	struct buf policy;       /* the Content-Security-Policy */
-	bool alone;              /* only this machine can connect */
+	struct journal *journal;      /* NULL until it is there */
+	struct buf policy;            /* the Content-Security-Policy */
+	bool alone;                   /* only this machine can connect */
+	int64_t guesses_at[GUESSERS]; /* monotonic: until when wrong passwords from such addresses are paid for */
 };
 
 /* An answer while it is made. */
@@ -146,22 +150,45 @@ static bool is_known(const struct serving *s, struct slice authorization)
 	return known;
 }
 
+static int64_t *guesses_of(struct serving *s, const char *peer)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+	for (; *peer; peer++)
+		hash = (hash ^ (unsigned char)*peer) * 16777619u;
+	return &s->guesses_at[hash % GUESSERS];
+}
+
+/* Whoever has guessed too often is not told whether this one would have been right. */
+static bool is_let_in(struct reply *r)
+{
+	struct slice authorization;
+	int64_t now = clock_monotonic(), *until = guesses_of(r->s, r->request->peer);
+	bool tried = request_header(r->request, "Authorization", &authorization) == 1;
+	if (*until < now)
+		*until = now;
+	if (tried && *until - now >= GUESSES_AT_ONCE * GUESS_MS) {
+		refuse(r, 429, "Too many wrong passwords came from your address: wait some seconds.");
+		buf_printf(&r->to->fields, "Retry-After: %d\r\n", GUESS_MS / 1000);
+		return false;
+	}
+	if (tried && is_known(r->s, authorization))
+		return true;
+	*until += tried ? GUESS_MS : 0;
+	refuse(r, 401, "A user name and a password are asked for.");
+	buf_add_text(&r->to->fields, "WWW-Authenticate: Basic realm=\"evt status\", charset=\"UTF-8\"\r\n");
+	return false;
+}
+
 /* True when it has been refused. */
 static bool is_barred(struct reply *r)
 {
-	struct slice host, authorization;
+	struct slice host;
 	if (request_header(r->request, "Host", &host) && !is_called_right(r->s, host)) {
 		refuse(r, 421, "%.*s is not a name of this server: evt-status --host allows one more",
 		       (int)(host.len < 200 ? host.len : 200), host.ptr);
 		return true;
 	}
-	if (!r->s->passwords.count)
-		return false;
-	if (request_header(r->request, "Authorization", &authorization) == 1 && is_known(r->s, authorization))
-		return false;
-	refuse(r, 401, "A user name and a password are asked for.");
-	buf_add_text(&r->to->fields, "WWW-Authenticate: Basic realm=\"evt status\", charset=\"UTF-8\"\r\n");
-	return true;
+	return r->s->passwords.count && !is_let_in(r);
 }
 
 /* ---- what is asked for ---- */

@@ -41,12 +41,34 @@ options_of() {
 			esac || { echo "fish: $command $option"; return 1; }
 		done
 	done
-	if command -v zsh >/dev/null; then
-		zsh -n "$EVT_ROOT/share/completions/_evt"
-	fi
-	if command -v fish >/dev/null; then
-		fish -n "$EVT_ROOT/share/completions/evt.fish"
-	fi
+}
+
+# What is typed, and what stands there after a TAB.
+typed=("evt-deliver --pri" "evt-prune --dry" "evt-receive --lis" "evt-retry -d c" "evt-status --status fai" "evt-transform --expl")
+completed=("evt-deliver --print" "evt-prune --dry-run" "evt-receive --listen" "evt-retry -d crm" "evt-status --status failed" "evt-transform --explain")
+
+@test "zsh completes options, statuses and names" {
+	command -v zsh >/dev/null || skip "zsh is not installed"
+	write_destination crm <<<'{}'
+	local i
+	for i in "${!typed[@]}"; do
+		run timeout 20 zsh -f "$EVT_ROOT/tests/tools/complete.zsh" "$EVT_ROOT/share/completions" "${typed[i]}"
+		echo "${typed[i]}: $output"
+		[ "$status" -eq 0 ]
+		[ "$output" = "${completed[i]}" ]
+	done
+}
+
+@test "fish completes options, statuses and names" {
+	command -v fish >/dev/null || skip "fish is not installed"
+	write_destination crm <<<'{}'
+	local i
+	for i in "${!typed[@]}"; do
+		run timeout 20 fish -N -c "source $EVT_ROOT/share/completions/evt.fish; complete -C '${typed[i]}'"
+		echo "${typed[i]}: $output"
+		[ "$status" -eq 0 ]
+		[ "${output%%$'\t'*}" = "${completed[i]##* }" ]
+	done
 }
 
 @test "the dashboard is JSON, and each of its queries runs on a journal" {

@@ -347,3 +347,55 @@ lines_of() {
 	[ "$status" -eq 1 ]
 	[[ $output == *"silent WARNING: 1 requests were refused at the door"* ]]
 }
+
+# What a checkpoint says that must wait for nobody: 0, nothing is held.
+checkpoint_is_free() {
+	[[ $(sqlite3 "$EVT_JOURNAL" 'PRAGMA wal_checkpoint(TRUNCATE)') == 0* ]]
+}
+
+@test "a report that nobody reads on holds neither receipt nor the WAL up, and has every row in the end" {
+	local i report
+	write_destination crm <<<'{"url": "http://127.0.0.1:9/"}'
+	for ((i = 0; i < 3000; i++)); do line "long$i" 1 ',"evtskip":"no"'; done | evt-deliver
+	mkfifo "$BATS_TEST_TMPDIR/report"
+	spawn report evt-status </dev/null >"$BATS_TEST_TMPDIR/report" 3>&- &
+	exec 7<"$BATS_TEST_TMPDIR/report"
+	IFS= read -r report <&7
+	write_source shop <<<'{"verify": {"scheme": "none"}, "id": "/id", "type": "const:t", "destinations": {"crm": ["*"]}}'
+	start_receiver 7<&-
+	[ "$(post shop '{"id":"a"}')" = 202 ]
+	wait_until checkpoint_is_free
+	[ "$(post shop '{"id":"b"}' -m 2)" = 202 ]
+	{ printf '%s\n' "$report"; cat <&7; } | cut -f2 | sort -u | grep -c '^long' >"$BATS_TEST_TMPDIR/rows"
+	exec 7<&-
+	[ "$(<"$BATS_TEST_TMPDIR/rows")" -eq 3000 ]
+}
+
+@test "a member of the journal's group reads it, and changes nothing" {
+	[ "$(id -u)" -eq 0 ] || skip "only root can be another user"
+	command -v setpriv >/dev/null || skip "setpriv is not installed"
+	export EVT_JOURNAL=$BATS_TEST_TMPDIR/shared/journal.db
+	mkdir "$BATS_TEST_TMPDIR/shared"
+	chgrp 65533 "$BATS_TEST_TMPDIR/shared"
+	chmod 2770 "$BATS_TEST_TMPDIR/shared"
+	chmod a+x "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR" # where the tests keep their files is for their user alone
+	fill
+	[ "$(stat -c %a:%g "$EVT_JOURNAL")" = 660:65533 ]
+	local member='setpriv --reuid 65534 --regid 65533 --clear-groups' stranger='setpriv --reuid 65534 --regid 65532 --clear-groups' before
+	before=$(sha256sum "$EVT_JOURNAL" "$EVT_JOURNAL-wal")
+	for options in '' '--summary' '--check' 'good' '--format prometheus' '--format html'; do
+		# shellcheck disable=SC2086 # several words
+		run $member "$BUILD/evt-status" $options
+		echo "evt-status $options: $status: $output"
+		[ "$status" -eq 0 ] || [[ $options == --check && $status -eq 1 ]]
+		[ -n "$output" ]
+	done
+	[ "$(sha256sum "$EVT_JOURNAL" "$EVT_JOURNAL-wal")" = "$before" ]
+	chmod 640 "$EVT_JOURNAL"*
+	chmod 2750 "$BATS_TEST_TMPDIR/shared"
+	run $member "$BUILD/evt-status" --summary # one who may only read
+	[ "$status" -eq 0 ]
+	run $stranger "$BUILD/evt-status"
+	[ "$status" -eq 74 ]
+	[[ $output == *'Permission denied'* || $output == *'may not read'* ]]
+}

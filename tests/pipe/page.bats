@@ -130,9 +130,27 @@ browse() {
 	[ "$(<"$BODY")" = '{"n":19.5,"name":"Jürgen"}' ]
 	grep -q '^Content-Disposition: attachment' "$HEAD"
 	[ "$(get '?event=nobody')" = 404 ]
-	[ "$(get '?since=someday')" = 400 ]
+	[ "$(get '?subject=contact/bad')" = 200 ]
+	[ "$(rows "$BODY")" = " 1 failed " ]
+	[ "$(get '?since=someday&status=failed,retrying&subject=contact/bad')" = 400 ]
+	[ "$(grep -o 'value="[a-z]*" checked' "$BODY" | sort | paste -sd' ')" = 'value="failed" checked value="retrying" checked' ]
+	grep -q 'name="subject"[^>]* value="contact/bad"' "$BODY"
+	grep -q 'name="since"[^>]* value="someday"' "$BODY"
 	[ "$(get '?sinse=1h')" = 400 ]
 	[ "$(get 'other')" = 404 ]
+}
+
+@test "the page tells what was refused at the door, and the day a payload expired" {
+	fill
+	sqlite3 "$EVT_JOURNAL" "INSERT INTO refusal VALUES (strftime('%s', 'now') / 3600 * 3600000, 'shop<b>', 'signature', 7,
+		strftime('%s', 'now') * 1000, 401, '192.0.2.1', 'the signature is <i>wrong', 'POST /shop')"
+	age_journal 8
+	evt-prune
+	evt-status --format html >"$BATS_TEST_TMPDIR/page.html"
+	grep -q 'Refused at the door.*7</td><td><bdi>shop&lt;b&gt;</bdi>: <bdi>signature</bdi><small[^>]*><bdi>the signature is &lt;i&gt;wrong' \
+		"$BATS_TEST_TMPDIR/page.html"
+	evt-status --format html good1 >"$BATS_TEST_TMPDIR/event.html"
+	grep -q "Expired <time[^>]*datetime=\"$(date -u +%Y-%m-%d)" "$BATS_TEST_TMPDIR/event.html"
 }
 
 @test "live: only to be looked at, and with the headers that keep it so" {
@@ -172,6 +190,10 @@ browse() {
 	done
 }
 
+gets_in() { # USER:PASSWORD
+	[ "$(get '' -u "$1")" = 200 ]
+}
+
 @test "live: a password is asked for when there is a file of them" {
 	fill
 	write_secret page.users $'ann:s3cret: with colon\nben:other'
@@ -185,6 +207,12 @@ browse() {
 	[ "$(get '' -u ben:)" = 401 ]
 	[ "$(get '' -H 'Authorization: Basic !')" = 401 ]
 	[ "$(get '' -H 'Authorization: Bearer x')" = 401 ]
+	local i
+	for ((i = 0; i < 12; i++)); do get '' -u "ann:guess$i"; done >"$BATS_TEST_TMPDIR/guesses"
+	grep -q 429 "$BATS_TEST_TMPDIR/guesses"
+	[ "$(get '' -u ben:other)" = 429 ] # or the answer would tell
+	grep -q '^Retry-After: ' "$HEAD"
+	wait_until gets_in ben:other
 	stop "$PAGE_PID"
 	chmod 644 "$EVT_CONFIG/page.users"
 	run evt-status --http -l 127.0.0.1:0 --auth page.users
