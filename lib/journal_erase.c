@@ -144,17 +144,16 @@ static int scrub_span(struct journal *j, struct scrub *s, int64_t span, bool *er
 	return 0;
 }
 
-static int scrub_all(struct journal *j, struct scrub *s, const struct journal_progress *p, int *tries, bool *erased,
-		     struct diag *d)
+static int scrub_all(struct journal *j, struct scrub *s, const struct journal_progress *p, bool *erased, struct diag *d)
 {
-	for (int64_t span = 0; span < scrub_spans(s) && *tries;) {
+	int tries = ERASE_TRIES;
+	for (int64_t span = 0; span < scrub_spans(s) && tries;) {
 		int64_t began = clock_monotonic();
 		if (scrub_span(j, s, span, erased, d) < 0)
 			return -1;
+		tries = *erased ? ERASE_TRIES : tries - 1;
 		if (*erased)
 			journal_tell(p, "erasing", ++span, scrub_spans(s));
-		else
-			--*tries;
 		pause_for(*erased ? clock_monotonic() - began : ERASE_PAUSE_MS);
 	}
 	return 0;
@@ -163,9 +162,8 @@ static int scrub_all(struct journal *j, struct scrub *s, const struct journal_pr
 int journal_erase(struct journal *j, const struct journal_progress *p, bool *erased, struct diag *d)
 {
 	struct scrub s;
-	int tries = ERASE_TRIES;
 	*erased = false;
-	for (; tries && !*erased; tries--) {
+	for (int tries = ERASE_TRIES; tries && !*erased; tries--) {
 		if (empty_wal(j, erased, d) < 0)
 			return -1;
 		if (!*erased)
@@ -175,7 +173,7 @@ int journal_erase(struct journal *j, const struct journal_progress *p, bool *era
 		return 0;
 	int result = scrub_open(&s, j->db.sqlite);
 	if (result == SQLITE_OK)
-		result = scrub_all(j, &s, p, &tries, erased, d);
+		result = scrub_all(j, &s, p, erased, d);
 	else
 		result = diag_fail(d, DIAG_IO, "journal %s: what was deleted cannot be overwritten: %s", j->db.path,
 				   sqlite3_errstr(result));

@@ -5,7 +5,7 @@
 #include "clock.h"
 #include "journal_internal.h"
 
-enum { STEP = 50 }; /* events in one transaction: each may have many rows */
+enum { STEP = 50 }; /* events in one transaction at most */
 
 #define WHY "erased on request"
 
@@ -203,7 +203,9 @@ static int forget_step(struct journal *j, struct journal_forget *f, const int64_
 	size_t count = 0;
 	if (!f->dry_run && journal_begin(j, d) < 0)
 		return -1;
-	for (int i = 0; i < STEP && *left && !j->db.failed; i++)
+	int64_t began = clock_monotonic();
+	for (int i = 0; i < STEP && *left && !j->db.failed && (i == 0 || clock_monotonic() - began < JOURNAL_STEP_MS);
+	     i++)
 		count += forget_one(j, f, events[--*left], &told[count]);
 	if (journal_settle(j, d) < 0 || (!f->dry_run && journal_commit(j, d) < 0))
 		return -1;

@@ -84,7 +84,7 @@ int view_take(struct view *a, struct slice key_text, struct slice text, struct d
 				   (int)(key_text.len < 100 ? key_text.len : 100), key_text.ptr);
 	else if (text.len == 0 && key != VIEW_RAW)
 		a->untidy = true;
-	else if (text.len > VALUE_MOST || http_unescape(&value, text, true) < 0 || has_nul(&value))
+	else if (http_unescape(&value, text, true) < 0 || value.len > VALUE_MOST || has_nul(&value))
 		result = diag_fail(d, DIAG_USAGE, "%s: expected percent-encoded text of at most %d bytes",
 				   keys[key].name, VALUE_MOST);
 	else {

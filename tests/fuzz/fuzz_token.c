@@ -15,7 +15,7 @@ static void must(bool holds)
 static void check_text(struct slice text)
 {
 	for (size_t i = 0; i < text.len; i++)
-		must((unsigned char)text.ptr[i] >= ' ' && text.ptr[i] != 0x7f);
+		must((unsigned char)text.ptr[i] >= ' ' ? text.ptr[i] != 0x7f : text.ptr[i] == '\t');
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)

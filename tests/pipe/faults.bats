@@ -165,6 +165,31 @@ all_delivered() {
 	[ "$(curl -s "$DEST_URL/-/counts" | jq .records)" -eq 40 ]
 }
 
+@test "power cut in evt-prune: the journal is sound, and what is young is whole, whichever sectors were written" {
+	records 1 60 | evt-receive -q -s shop >/dev/null
+	all_delivered
+	age_journal 8
+	records 61 90 | evt-receive -q -s shop >/dev/null
+	local cut=${EVT_JOURNAL%/*}/cut before=${EVT_JOURNAL%/*}/before n seed code=137
+	mkdir "$cut" "$before"
+	cp "$EVT_JOURNAL"* "$before"
+	for ((n = 1; n < 30 && code == 137; n++)); do
+		cp "$before"/* "${EVT_JOURNAL%/*}"
+		cp "$before"/journal.db "$before"/journal.db-wal "$DISK"
+		code=0
+		with_fault "sync */journal.db* $n kill" evt-prune -q 2>/dev/null || code=$?
+		for seed in 1 2 3; do
+			rm -f "$cut"/*
+			for file in journal.db journal.db-wal; do
+				"$BUILD/tests/powercut" "$DISK/$file" "${EVT_JOURNAL%/*}/$file" "$seed" >"$cut/$file"
+			done
+			[ "$(sqlite3 "$cut/journal.db" "pragma integrity_check; select count(*), sum(substr(id, 2) + 0 > 60 and payload = 'stored') from history" | paste -sd' ')" = 'ok 90|30' ]
+		done
+	done
+	[ "$code" -eq 0 ]
+	[ "$n" -gt 4 ]
+}
+
 # ---- each write, one after the other ----
 
 # each_time RULE CODE COMMAND...: runs it with "RULE" for N = 1, 2, … ("@" stands for N), each time from the journal as it was,
