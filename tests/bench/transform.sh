@@ -1,12 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # evt-transform against jq and against Node's JSON.parse and JSON.stringify: the same eight fields of 1 KiB events, in turns within
-# one run. What counts are the ratios: by the clock, and by processor time, which other work on the machine disturbs less.
+# one run, each from a file to /dev/null, its start included. The ratios are by processor time, that is on one core; by the clock, which
+# other work on the machine disturbs more, besides.
 #   BUILD=build sh tests/bench/transform.sh [EVENTS [ROUNDS]]
 set -eu
 cd "$(dirname "$0")/../.."
+. tests/bench/lib.sh
 BUILD=$(cd "${BUILD:-build}" && pwd)
-events=${1:-100000} rounds=${2:-5}
+events=${1:-$(size 100000 2000)} rounds=${2:-$(size 5 2)}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
@@ -70,26 +72,25 @@ elapsed() { # COMMAND... with the lines as input: milliseconds by the clock, and
 mapped_by() { # COMMAND...: what it makes of the last line
 	tail -n 1 "$work/in" | "$@" | jq -cS .
 }
-compare() { # NAME TIMES GOAL: the ratios of its times to those of evt-transform, round by round
-	paste "$work/own" "$2" | awk -v name="$1" -v goal="$3" -v events="$events" '
-		function median(a, n, i, k, t) {
-			for (i = 2; i <= n; i++) for (k = i; k > 1 && a[k] < a[k - 1]; k--) { t = a[k]; a[k] = a[k - 1]; a[k - 1] = t }
-			return a[int((n + 1) / 2)]
-		}
-		{ clock[NR] = $3 / $1; cpu[NR] = $4 / $2; own[NR] = $2; other[NR] = $4 }
-		END {
-			c = median(clock, NR); p = median(cpu, NR)
-			printf "%s: %.0f events/s of processor time against %.0f; ratio %.1f (%.1f to %.1f), by the clock %.1f (%.1f to %.1f), goal %s\n", name,
-				events * 1000 / median(other, NR), events * 1000 / median(own, NR), p, cpu[1], cpu[NR], c, clock[1], clock[NR], goal
-		}'
+ratios() { # NAME COLUMN: its times over those of evt-transform, round by round
+	paste "$work/own" "$work/$1" | awk -v column="$2" '{ print $(column + 2) / $column }'
+}
+rates() { # NAME: events per second of processor time, round by round
+	awk -v events="$events" '{ print events * 1000 / $2 }' "$work/$1"
+}
+# shellcheck disable=SC2046 # lists of numbers
+compare() { # NAME GOAL
+	result "transform-$1" x ">=$2" "evt-transform / $1, by processor time" $(ratios "$1" 2)
+	result "transform-$1-clock" x - "evt-transform / $1, by the clock" $(ratios "$1" 1)
+	result "transform-$1-rate" events/s - "$1, a second of processor time" $(rates "$1")
 }
 
 have_jq=$(command -v jq || :) have_node=$(command -v node || :)
 transform() {
 	"$BUILD/evt-transform" -n -m contacts
 }
-[ "$have_jq" ] || echo "jq is not installed: not compared with it"
-[ "$have_node" ] || echo "Node is not installed: not compared with it"
+[ "$have_jq" ] || skipped transform-jq 'jq is not installed'
+[ "$have_node" ] || skipped transform-node 'Node is not installed'
 [ "$(transform <"$work/in" | wc -l)" -eq "$events" ]
 [ ! "$have_jq" ] || [ "$(mapped_by jq -c "$filter")" = "$(mapped_by transform)" ]
 [ ! "$have_jq" ] || [ ! "$have_node" ] || [ "$(mapped_by node "$work/map.js")" = "$(mapped_by transform)" ]
@@ -100,5 +101,7 @@ while [ "$round" -lt "$rounds" ]; do
 	[ ! "$have_jq" ] || elapsed jq -c "$filter" >>"$work/jq"
 	[ ! "$have_node" ] || elapsed node "$work/map.js" >>"$work/node"
 done
-[ ! "$have_jq" ] || compare jq "$work/jq" 10
-[ ! "$have_node" ] || compare Node "$work/node" 5
+# shellcheck disable=SC2046 # a list of numbers
+result transform-rate events/s - 'evt-transform, a second of processor time' $(rates own)
+[ ! "$have_jq" ] || compare jq 10
+[ ! "$have_node" ] || compare node 5
