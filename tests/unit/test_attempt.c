@@ -32,7 +32,7 @@ static struct attempt *take(void)
 
 static void answer(struct attempt *a, int status, const char *head, const char *body)
 {
-	a->answer = (struct sender_answer){.facts = {CURLE_OK, status, true, false, false},
+	a->answer = (struct sender_answer){.facts = {.curl = CURLE_OK, .http_status = status, .sent = true},
 					   .head = slice_of(head),
 					   .body = slice_of(body),
 					   .detail = ""};
