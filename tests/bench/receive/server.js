@@ -12,7 +12,7 @@ for (const file of schema) db.exec(fs.readFileSync(file, 'utf8'));
 db.exec("INSERT INTO destination (name) VALUES ('crm')");
 const crm = db.prepare("SELECT id FROM destination WHERE name = 'crm'").get().id;
 db.exec("INSERT INTO kind (source, type, destination) VALUES ('x', 'y', 1)");
-const find = db.prepare('SELECT seq FROM event WHERE key = ? AND source = ? AND id = ?');
+const find = db.prepare('SELECT seq FROM event WHERE id = ? AND source = ?');
 const event = db.prepare(`INSERT INTO event (key, source, id, type, received_at, content_type, body, size, digest)
 	VALUES (?, 'x', ?, ?, ?, 'application/json', 1, ?, ?)`);
 const payload = db.prepare('INSERT INTO payload VALUES (?, ?)');
@@ -20,7 +20,7 @@ const delivery = db.prepare('INSERT INTO delivery (event, destination, kind, sta
 const accept = db.transaction((body) => {
 	const { id, type } = JSON.parse(body), now = Date.now();
 	const key = crypto.createHash('sha256').update(id).digest().readBigInt64LE();
-	if (find.get(key, 'x', id)) return false;
+	if (find.get(id, 'x')) return false;
 	const seq = event.run(key, id, type, now, body.length, crypto.createHash('sha256').update(body).digest()).lastInsertRowid;
 	payload.run(seq, body);
 	delivery.run(seq, crm, now, now);
