@@ -8,7 +8,6 @@
 #include "cgi.h"
 #include "clock.h"
 #include "confine.h"
-#include "digest.h"
 #include "inherited.h"
 #include "listen.h"
 #include "options.h"
@@ -66,11 +65,9 @@ static const char *socket_file(const struct receive *r)
 	return r->address && r->socket >= 0 && strncmp(r->address, "unix:", 5) == 0 ? r->address + 5 : NULL;
 }
 
-/* Reads nothing from now on but the journal. libcrypto reads its configuration at its first use, which is here. */
+/* The configuration is read, and addresses are bound: from now on the journal is all it needs. */
 static void confine(const struct receive *r)
 {
-	unsigned char hash[DIGEST_MOST];
-	digest_hash(DIGEST_SHA256, SLICE(""), hash);
 	if (!confine_files(r->journal, socket_file(r)))
 		diag_debug("not confined: this kernel has no Landlock, or it is off");
 }
@@ -89,7 +86,6 @@ static int serve(struct receive *r, const struct sources *sources, struct journa
 	*(r->mode == MODE_LISTEN ? &server.listener : &server.connection) = r->socket;
 	if (r->mode == MODE_LISTEN)
 		diag_notice("listening on %s", listen_name(r->socket, name));
-	confine(r);
 	outlet_wake(&r->outlet);
 	int result = server_run(&server, d);
 	*journal = server.journal;
@@ -123,8 +119,10 @@ static int take_records(struct receive *r, const struct source *source, struct j
 
 static int receive(struct receive *r, const struct sources *sources, struct diag *d)
 {
-	if (r->mode == MODE_CGI)
+	if (r->mode == MODE_CGI) {
+		confine(r);
 		return cgi_run(sources, &r->reception, r->journal, STDIN_FILENO, STDOUT_FILENO, d);
+	}
 	if (r->mode != MODE_RECORDS)
 		r->stop = stop_hold();
 	if (r->address && (r->socket = listen_open(r->address, d)) < 0)
@@ -136,6 +134,7 @@ static int receive(struct receive *r, const struct sources *sources, struct diag
 	struct journal *journal = journal_open(r->journal, JOURNAL_WRITE, d);
 	if (!journal)
 		return -1;
+	confine(r);
 	int result =
 	    r->mode == MODE_RECORDS ? take_records(r, sources->list[0], journal, d) : serve(r, sources, &journal, d);
 	journal_close(journal);

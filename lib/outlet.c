@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "outlet.h"
+#include "confine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -81,6 +82,7 @@ static int run(const char *journal, const char *config, int wake)
 		return DIAG_OK;
 	if (dests_load(&dests, config, &d) < 0)
 		return diag_report(&d);
+	confine_files(journal, NULL);
 	feed.journal = journal_open(journal, JOURNAL_EXISTING, &d);
 	int code = feed.journal && feed_run(&feed, &result, &d) == 0 ? DIAG_OK : diag_report(&d);
 	journal_close(feed.journal);

@@ -95,7 +95,7 @@ start_inetd() { # sets one, other and held: evt-receive, the bare program, evt-r
 		$held stream tcp nowait $(id -un) $build/evt-receive evt-receive -c $work/config -j $work/held.db
 	END
 	# It closes every descriptor there might be: few, or that takes longer than all the rest.
-	sh -c 'ulimit -n 256; exec inetd -i -R 0 "$0"' "$work/inetd.conf" 2>"$work/inetd.err" &
+	sh -c 'ulimit -n 256; exec inetd -i -R 100000000 "$0"' "$work/inetd.conf" 2>"$work/inetd.err" &
 	pids="$pids $!"
 	start_evt held # a long-lived process that holds the journal open: the others need not recover its index
 	for port in $one $other $held; do
@@ -105,10 +105,10 @@ start_inetd() { # sets one, other and held: evt-receive, the bare program, evt-r
 
 # ---- the load ----
 
-run=0
+# Every run's ids begin with the instant it began.
 load() { # ADDRESS CONNECTIONS [CONNECTION HEADER]: requests/s, 99th percentile in ms, answers that were no 2xx
-	run=$((run + 1))
-	wrk -t1 -c"$2" -d"${seconds}s" --latency -s tests/bench/receive/post.lua "http://$1/" -- "$run" ${3:+"$3"} >"$work/out"
+	wrk -t1 -c"$2" -d"${seconds}s" --latency -s tests/bench/receive/post.lua "http://$1/" -- "$(date +%s%N)" ${3:+"$3"} >"$work/out"
+	awk '/requests in/ { print $1 }' "$work/out" >>"$work/sent.$1"
 	awk '/99%/ { p99 = $2 + 0; if ($2 ~ /us$/) p99 /= 1000; else if ($2 ~ /[0-9]s$/ && $2 !~ /ms$/) p99 *= 1000 }
 		/Requests\/sec/ { rate = $2 } /Non-2xx/ { bad = $NF } END { printf "%s %.2f %d\n", rate, p99, bad }' "$work/out"
 }
@@ -147,6 +147,15 @@ held_to() {
 	case $(column "$5" 3 | head -n 1)/$(column "$6" 3 | head -n 1) in
 	?*/?*) result "$1" x "$2" "$3" $(ratios "$4" "$5" "$6") ;;
 	esac
+}
+
+# What was answered must be new events, all in the journal, or it was not receipt that was measured.
+check_rows() { # ADDRESS JOURNAL
+	if command -v sqlite3 >/dev/null && [ -f "$work/sent.$1" ]; then
+		rows=$(sqlite3 -readonly "$2" 'SELECT count(*) FROM event') sent=$(awk '{ n += $1 } END { print n }' "$work/sent.$1")
+		echo "$sent requests answered, $rows events in the journal"
+		[ "$rows" -ge "$sent" ] || exit 70
+	fi
 }
 
 # ---- the parts ----
@@ -212,7 +221,7 @@ under_inetd() {
 node=
 node_package better-sqlite3 && node=yes
 start_evt evt
-servers=evt-receive=$address
+evt_address=$address servers=evt-receive=$address
 if command -v nginx >/dev/null; then
 	start_nginx
 	servers="$servers nginx=$address"
@@ -235,6 +244,7 @@ fi
 for connections in 1 16 64 256; do
 	wants $connections && against_servers $connections
 done
+check_rows "$evt_address" "$work/evt.db"
 wants rows && against_rows
 wants slow && with_slow_disk
 wants inetd && under_inetd

@@ -343,13 +343,43 @@ END
 	wait_until refused_rows 2
 }
 
+is_confined() { # PID
+	[ "$(awk '/NoNewPrivs/ { print $2 }' "/proc/$1/status")" = 1 ]
+}
+
+@test "its live output, CGI and the taker of records are confined too" {
+	start_receiver -v
+	sender_is_served
+	! grep -q 'not confined' "$RECEIVE_ERR" || skip "no Landlock in this kernel"
+	stop "$RECEIVE_PID"
+	: >"$BATS_TEST_TMPDIR/live"
+	RECEIVE_STDOUT=$BATS_TEST_TMPDIR/live start_receiver
+	sender_is_served
+	wait_until is_confined "$(pgrep -P "$RECEIVE_PID")"
+	stop "$RECEIVE_PID"
+	mkfifo "$BATS_TEST_TMPDIR/input"
+	exec 8<>"$BATS_TEST_TMPDIR/input"
+	spawn cgi env GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST PATH_INFO=/any CONTENT_LENGTH=2 CONTENT_TYPE=application/json \
+		evt-receive <"$BATS_TEST_TMPDIR/input" >"$BATS_TEST_TMPDIR/answer" 8>&-
+	wait_until is_confined "$PID"
+	printf '{}' >&8
+	wait "$PID"
+	grep -q '^Status: 202' "$BATS_TEST_TMPDIR/answer"
+	spawn records evt-receive -s crm <"$BATS_TEST_TMPDIR/input" >/dev/null 8>&-
+	wait_until is_confined "$PID"
+	echo '{"id":"1","type":"t"}' >&8
+	exec 8>&-
+	wait "$PID"
+	[ "$(count)" = 4 ]
+}
+
 @test "it is confined to the journal's folder, and becomes another user when told" {
 	start_receiver -v
 	sender_is_served
 	if grep -q 'not confined' "$RECEIVE_ERR"; then
 		skip "no Landlock in this kernel"
 	fi
-	[ "$(awk '/NoNewPrivs/ { print $2 }' "/proc/$RECEIVE_PID/status")" = 1 ]
+	is_confined "$RECEIVE_PID"
 	stop "$RECEIVE_PID"
 	[ "$(id -u)" = 0 ] || skip "only root can become somebody else"
 	chmod 755 "$BATS_TEST_TMPDIR" && mkdir "$BATS_TEST_TMPDIR/state" && chown nobody "$BATS_TEST_TMPDIR/state"
@@ -413,4 +443,41 @@ is_taken() { # BODY: by a sender that tries again
 	run post crm '{"id":"1","type":"t"}'
 	[ "$output" = 200 ]
 	exec 8>&-
+}
+
+@test "connections from one address are bounded, those from others and from this machine are not" {
+	needs ip
+	unshare -rn true 2>/dev/null || skip "no network namespace can be made here"
+	echo '{"connections_per_address": 20}' >"$EVT_CONFIG/receive.json"
+	export BATS_TEST_TMPDIR
+	# In a network of its own, where this machine has three addresses that are not loopback.
+	unshare -rn bash -e -c '
+		ip link set lo up
+		for n in 1 2 3; do ip address add 192.0.2.$n/32 dev lo; done
+		evt-receive -l 0.0.0.0:8080 </dev/null >/dev/null 2>"$BATS_TEST_TMPDIR/receive.err" 3>&- &
+		trap "kill $!" EXIT
+		for ((i = 0; i < 500; i++)); do
+			grep -q listening "$BATS_TEST_TMPDIR/receive.err" && break
+			sleep 0.02
+		done
+		ask() { # FROM TO
+			curl -sS --max-time 2 -o /dev/null -D "$BATS_TEST_TMPDIR/head" -w "%{http_code}\n" -d "{}" --interface "$1" "http://$2:8080/any" || true
+		}
+		crowd() { # N TO: stalled connections, from TO itself
+			for ((i = 0; i < $1; i++)); do
+				exec {fd}<>/dev/tcp/$2/8080
+				printf "POST /any" >&$fd
+			done
+		}
+		crowd 19 192.0.2.1
+		ask 192.0.2.1 192.0.2.1
+		crowd 1 192.0.2.1
+		ask 192.0.2.1 192.0.2.1
+		grep "^Retry-After: " "$BATS_TEST_TMPDIR/head"
+		ask 192.0.2.2 192.0.2.1
+		crowd 60 127.0.0.1
+		ask 127.0.0.1 127.0.0.1
+	' >"$BATS_TEST_TMPDIR/statuses"
+	cat "$BATS_TEST_TMPDIR/statuses"
+	[ "$(tr -d '\r' <"$BATS_TEST_TMPDIR/statuses" | tr '\n' ' ')" = '202 503 Retry-After: 5 202 202 ' ]
 }

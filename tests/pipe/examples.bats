@@ -116,6 +116,23 @@ free_port() {
 	pkill -P "$PID" evt-receive
 }
 
+@test "the service for each connection receives under systemd" {
+	command -v systemd-socket-activate >/dev/null || skip 'no systemd-socket-activate'
+	local unit=$examples/systemd/evt-receive-each@.service
+	write_source open <<<'{"verify": {"scheme": "none"}, "type": "const:t", "destinations": {}}'
+	free_port
+	grep -qx 'Accept=yes' "$examples/systemd/evt-receive-each.socket"
+	grep -qx 'StandardInput=socket' "$unit"
+	# shellcheck disable=SC2046 # a command line
+	spawn systemd systemd-socket-activate -a --inetd -l "127.0.0.1:$RECEIVE_PORT" -E PATH="$PATH" -E EVT_CONFIG="$EVT_CONFIG" \
+		-E EVT_JOURNAL="$EVT_JOURNAL" -E ASAN_OPTIONS -E LSAN_OPTIONS \
+		$(sed -n 's,^ExecStart=-/usr/local/bin/,,p' "$unit") </dev/null >/dev/null
+	wait_until post_answers_202
+	post_answers_202
+	stop "$PID"
+	[ "$(query "select count(*) from history where status = 'skipped'")" -eq 2 ]
+}
+
 @test "the lines of the example receive under inetd" {
 	[ -x /usr/sbin/inetd ] && [ "$(id -u)" -eq 0 ] || skip 'no inetd, or not root'
 	write_source open <<<'{"verify": {"scheme": "none"}, "type": "const:t", "destinations": {}}'
