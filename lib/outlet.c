@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "outlet.h"
-#include "confine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "confine.h"
 #include "feed.h"
 #include "journal.h"
 
