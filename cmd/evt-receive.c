@@ -137,6 +137,8 @@ static int receive(struct receive *r, const struct sources *sources, struct diag
 	confine(r);
 	int result =
 	    r->mode == MODE_RECORDS ? take_records(r, sources->list[0], journal, d) : serve(r, sources, &journal, d);
+	if (r->mode == MODE_CONNECTION)
+		journal_leave(journal);
 	journal_close(journal);
 	return result;
 }

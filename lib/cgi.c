@@ -81,6 +81,8 @@ static void journal_rows(struct intake *in, const char *path)
 		diag_error("%s", d.text);
 		intake_refuse(in, 503, "the journal cannot take events at the moment: try again");
 	}
+	if (j)
+		journal_leave(j);
 	journal_close(j);
 }
 

@@ -46,6 +46,9 @@ void journal_rollback(struct journal *j);
 /* Idle work: moves the WAL into the database when it has grown, without waiting for readers. Call it when nothing is pending. */
 void journal_idle(struct journal *j);
 
+/* Before closing, for those who open it for one request: who opens it next, while nobody holds it open, reads all of the WAL. */
+void journal_leave(struct journal *j);
+
 enum journal_status {
 	JOURNAL_RECEIVED,
 	JOURNAL_PROCESSING,
