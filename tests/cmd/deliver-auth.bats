@@ -159,6 +159,16 @@ token_rule() { # TOKEN EXPIRES_IN [MEMBERS]
 	[ "$(of_token .headers.authorization | sort -u)" = null ]
 }
 
+@test "OAuth 2: many at once that get a 401 fetch one new token between them, and none uses up an attempt" {
+	local refused='{"status": 401}, {"status": 401}, {"status": 401}, {"status": 401}'
+	start_destination -r "[{\"path\": \"/contacts\", \"per\": \"rule\", \"answers\": [$refused, $refused, {}]}, $(token_rule tok-1 3600)]"
+	oauth
+	for i in 1 2 3 4 5 6 7 8; do line "e$i" '"data":1'; done | evt-deliver
+	[ "$(query "select count(*) from history where status = 'delivered' and attempts = 1")" -eq 8 ]
+	[ "$(of_token .n | wc -l)" -eq 2 ]
+	[ "$(of_contacts .status | sort | uniq -c | awk '{print $1, $2}' | tr '\n' ' ')" = '8 201 8 401 ' ]
+}
+
 @test "OAuth 2: a second 401 is the answer" {
 	start_destination -r "[{\"path\": \"/contacts\", \"answers\": [{\"status\": 401, \"body\": {\"error\": \"revoked\"}}]}, $(token_rule tok-1 3600)]"
 	oauth
