@@ -122,7 +122,7 @@ static int scrub_dirty(struct journal *j, struct scrub *s, int64_t span, bool *e
 		return -1;
 	*erased = wal_is_empty(j);
 	if (*erased && scrub_clean(s, span) != SQLITE_OK)
-		db_note(&j->db, DIAG_IO, "cannot overwrite what was deleted: disk I/O error");
+		db_note(&j->db, DIAG_IO, "what was deleted cannot be overwritten: disk I/O error");
 	sqlite3_db_release_memory(j->db.sqlite);
 	db_script(&j->db, "UPDATE destination SET rate_at = rate_at WHERE id = 0");
 	return journal_settle(j, d) < 0 ? -1 : journal_commit(j, d);
@@ -131,17 +131,20 @@ static int scrub_dirty(struct journal *j, struct scrub *s, int64_t span, bool *e
 static int scrub_span(struct journal *j, struct scrub *s, int64_t span, bool *erased, struct diag *d)
 {
 	bool dirty;
+	int64_t began = clock_monotonic();
 	if (lock_take(&j->lock, j->patience_ms, d) < 0)
 		return -1;
-	if (scrub_look(s, span, &dirty) != SQLITE_OK) {
-		lock_drop(&j->lock);
-		return diag_fail(d, DIAG_IO, "journal %s: disk I/O error", j->db.path);
-	}
-	*erased = !dirty;
-	if (dirty)
-		return scrub_dirty(j, s, span, erased, d);
+	int result = scrub_look(s, span, &dirty);
 	lock_drop(&j->lock);
-	return 0;
+	if (result != SQLITE_OK)
+		return diag_fail(d, DIAG_IO, "journal %s: %s", j->db.path, sqlite3_errstr(result));
+	*erased = !dirty;
+	if (!dirty)
+		return 0;
+	/* With the WAL moved before, emptying it takes no long. */
+	if (journal_let_others(j, began, d) < 0 || lock_take(&j->lock, j->patience_ms, d) < 0)
+		return -1;
+	return scrub_dirty(j, s, span, erased, d);
 }
 
 static int scrub_all(struct journal *j, struct scrub *s, const struct journal_progress *p, bool *erased, struct diag *d)
@@ -171,12 +174,14 @@ int journal_erase(struct journal *j, const struct journal_progress *p, bool *era
 	}
 	if (!*erased)
 		return 0;
-	int result = scrub_open(&s, j->db.sqlite);
+	int result = scrub_open(&s, j->db.sqlite), scrubbed = 0;
 	if (result == SQLITE_OK)
-		result = scrub_all(j, &s, p, erased, d);
-	else
-		result = diag_fail(d, DIAG_IO, "journal %s: what was deleted cannot be overwritten: %s", j->db.path,
-				   sqlite3_errstr(result));
+		scrubbed = scrub_all(j, &s, p, erased, d);
+	if (result == SQLITE_OK && scrubbed == 0)
+		result = scrub_sync(&s);
 	scrub_close(&s);
-	return result;
+	if (result != SQLITE_OK)
+		return diag_fail(d, DIAG_IO, "journal %s: what was deleted cannot be overwritten: %s", j->db.path,
+				 sqlite3_errstr(result));
+	return scrubbed;
 }

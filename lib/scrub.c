@@ -122,6 +122,10 @@ int scrub_look(struct scrub *s, int64_t span, bool *dirty)
 int scrub_clean(struct scrub *s, int64_t span)
 {
 	bool dirty;
-	int result = go_through(s, span, true, &dirty);
-	return result == SQLITE_OK && dirty ? s->file->pMethods->xSync(s->file, SQLITE_SYNC_NORMAL) : result;
+	return go_through(s, span, true, &dirty);
+}
+
+int scrub_sync(struct scrub *s)
+{
+	return s->file->pMethods->xSync(s->file, SQLITE_SYNC_NORMAL);
 }

@@ -27,6 +27,7 @@ void scrub_close(struct scrub *s);
 /* Spans are numbered from 0; the last is the one before `scrub_spans`. */
 int64_t scrub_spans(const struct scrub *s);
 int scrub_look(struct scrub *s, int64_t span, bool *dirty); /* only reads: is there anything to be overwritten? */
-int scrub_clean(struct scrub *s, int64_t span);             /* overwrites it, and syncs the file */
+int scrub_clean(struct scrub *s, int64_t span);             /* overwrites it; on disk for certain after: */
+int scrub_sync(struct scrub *s);
 
 #endif

@@ -69,6 +69,8 @@ static int keep(struct view *a, int key, struct buf *value, struct diag *d)
 	}
 	if (!buf_ok(value))
 		return diag_fail(d, DIAG_IO, "out of memory");
+	if (value->len > VALUE_MOST)
+		return diag_fail(d, DIAG_USAGE, "%s: expected text of at most %d bytes", keys[key].name, VALUE_MOST);
 	free(a->values[key]);
 	a->values[key] = value->data;
 	*value = BUF_INIT;
@@ -84,9 +86,8 @@ int view_take(struct view *a, struct slice key_text, struct slice text, struct d
 				   (int)(key_text.len < 100 ? key_text.len : 100), key_text.ptr);
 	else if (text.len == 0 && key != VIEW_RAW)
 		a->untidy = true;
-	else if (http_unescape(&value, text, true) < 0 || value.len > VALUE_MOST || has_nul(&value))
-		result = diag_fail(d, DIAG_USAGE, "%s: expected percent-encoded text of at most %d bytes",
-				   keys[key].name, VALUE_MOST);
+	else if (http_unescape(&value, text, true) < 0 || has_nul(&value))
+		result = diag_fail(d, DIAG_USAGE, "%s: expected percent-encoded text", keys[key].name);
 	else {
 		buf_add_text(&value, ""); /* makes an empty one a string too */
 		result = keep(a, key, &value, d);

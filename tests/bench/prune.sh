@@ -56,7 +56,7 @@ END
 
 evt-receive -l 127.0.0.1:0 </dev/null >/dev/null 2>"$work/receive.err" &
 pids=$!
-until grep -q 'listening on' "$work/receive.err"; do sleep 0.05; done
+until grep -qs 'listening on' "$work/receive.err"; do sleep 0.05; done
 address=$(sed -n 's/.*listening on //p' "$work/receive.err")
 
 load() { # NAME SECONDS: what its answers took is in $work/NAME

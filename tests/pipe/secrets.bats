@@ -89,6 +89,7 @@ leaves_core() { # PID
 }
 
 @test "no core file once a secret has been read" {
+	[ -e "$BUILD/tests/fault.so" ] || skip 'a sanitizer has its own way to end'
 	[ "$(cat /proc/sys/kernel/core_pattern)" = core ] || skip 'core files go elsewhere here'
 	ulimit -c unlimited 2>/dev/null || skip 'no core files here'
 	mkdir "$BATS_TEST_TMPDIR/cores"
