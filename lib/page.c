@@ -157,10 +157,10 @@ static void add_field(struct page_draft *p, enum view_key key, const char *label
 	const char *value = p->page->view->values[key];
 	buf_printf(
 	    p->b,
-	    "<div><label for=\"by-%s\">%s</label><input type=\"text\" id=\"by-%s\" name=\"%s\" placeholder=\"%s\" "
+	    "<div%s><label for=\"by-%s\">%s</label><input type=\"text\" id=\"by-%s\" name=\"%s\" placeholder=\"%s\" "
 	    "autocomplete=\"off\" spellcheck=\"false\"%s%s%s value=\"",
-	    view_name(key), label, view_name(key), view_name(key), hint, list ? " list=\"" : "", list ? list : "",
-	    list ? "\"" : "");
+	    key == VIEW_ERROR ? " class=\"wide\"" : "", view_name(key), label, view_name(key), view_name(key), hint,
+	    list ? " list=\"" : "", list ? list : "", list ? "\"" : "");
 	html_add_text(p->b, slice_of(value ? value : ""));
 	buf_add_text(p->b, "\"></div>");
 }

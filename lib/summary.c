@@ -77,7 +77,7 @@ static void text_hours(struct section *s, const struct journal_hours *hours)
 		}
 		buf_printf(s->b, "  %-10s %s[", lines[i].name, show_begin(lines[i].tone, style));
 		add_sparkline(s->b, lines[i].hours, style->utf8);
-		buf_printf(s->b, "]%s %" PRId64 ", at most %" PRId64 " in an hour, %.1f a minute in this one\n",
+		buf_printf(s->b, "]%s %" PRId64 ", most %" PRId64 " an hour, now %.1f a minute\n",
 			   show_end(lines[i].tone, style), sum, most,
 			   (double)lines[i].hours[0] / ((double)(style->now % CLOCK_HOUR) / CLOCK_MINUTE + 1));
 	}
