@@ -173,7 +173,7 @@ on_terminal() {
 	run evt-status --summary
 	[ "$status" -eq 0 ]
 	[[ $output == *'4 deliveries'*'✓ delivered           1'*'✗ failed              1'*'↻ retrying            1'* ]]
-	[[ $output == *'Last 24 hours'*'█] 4, at most 4'*'crm: 422: email is not valid'*'hubspot: last received '* ]]
+	[[ $output == *'Last 24 hours'*'█] 4, most 4'*'crm: 422: email is not valid'*'hubspot: last received '* ]]
 	[[ $output == *'crm: 1 waiting, 0 in processing'* ]]
 	[[ $output == *'Journal '*' KiB'* ]]
 	evt-status --summary --format json | jq -e '.statuses == {received: 0, processing: 0, delivered: 1, failed: 1, retrying: 1, skipped: 1}
