@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@ enum {
 	SLOW_MS = 10 * 1000,                /* and when the others may come again */
 	LOOK_MS = 1000,                     /* while lines are held; wall time may step */
 	IDLE_MS = 60 * 1000,
+	LAST_PRINT_MS = 2000,
 };
 
 /* ---- lanes ---- */
@@ -213,15 +216,60 @@ static void review_held(struct delivery *r, int64_t now)
 		make_room(r, now);
 }
 
+/* ---- what is printed ---- */
+
+static bool is_printing(const struct delivery *r)
+{
+	return r->printed.len && !r->report->output_failed;
+}
+
+static void fail_output(struct delivery *r, const char *why)
+{
+	diag_error("cannot write: %s", why);
+	r->report->output_failed = true;
+}
+
+/* Told to stop, with nothing else left to do: a reader that does not read is waited for no longer. */
+static void bound_printing(struct delivery *r)
+{
+	int64_t clock = clock_monotonic();
+	if (!r->stopping || r->held_lines || !is_printing(r))
+		return;
+	r->print_until = r->print_until ? r->print_until : clock + LAST_PRINT_MS;
+	if (clock >= r->print_until)
+		fail_output(r, "the reader of the outcomes does not read; they are in the journal");
+}
+
+/* As much as can be written without waiting: a reader that stalls holds up no outcome. A pipe that is ready takes PIPE_BUF bytes. */
+static void flush_printed(struct delivery *r)
+{
+	struct pollfd out = {.fd = r->options->output, .events = POLLOUT};
+	struct slice left = buf_slice(&r->printed);
+	while (left.len && !r->report->output_failed && poll(&out, 1, 0) > 0) {
+		ssize_t wrote = write(out.fd, left.ptr, left.len < PIPE_BUF ? left.len : PIPE_BUF);
+		if (wrote < 0 && errno != EINTR && errno != EAGAIN)
+			fail_output(r, strerror(errno));
+		if (wrote > 0)
+			left = (struct slice){left.ptr + wrote, left.len - (size_t)wrote};
+	}
+	buf_drop_front(&r->printed, r->report->output_failed ? r->printed.len : r->printed.len - left.len);
+	bound_printing(r);
+}
+
 /* ---- the loop ---- */
 
+/* Draws the consequences of a turn that has been committed, and begins the next. */
 static int take_turn(struct delivery *r, struct diag *d)
 {
-	int64_t now = clock_now();
-	if (clock_monotonic() < r->pause_until)
+	if (delivery_end_turn(r, false, d) < 0)
+		return -1;
+	if (r->commit.under_way || clock_monotonic() < r->pause_until)
 		return 0;
+	int64_t now = clock_now();
 	review_held(r, now);
-	return delivery_take_turn(r, now, d);
+	if (delivery_begin_turn(r, now))
+		r->idle = false;
+	return 0;
 }
 
 static void collect_answers(struct delivery *r)
@@ -239,10 +287,12 @@ static void collect_answers(struct delivery *r)
 /* Is there something for the next turn already? */
 static bool has_work(const struct delivery *r, int64_t now)
 {
+	if (r->commit.under_way)
+		return false; /* its end wakes us */
 	if (r->answered.count || r->ending.count || r->returning.count)
 		return true;
 	for (const struct lane *l = r->lanes; l; l = l->next)
-		if (lane_wake_at(l, now) <= now || (r->flying < SENDER_SLOTS && lane_may_start(l, now)))
+		if (lane_wake_at(l, now) <= now || (delivery_may_start(r) && lane_may_start(l, now)))
 			return true;
 	return false;
 }
@@ -251,12 +301,12 @@ static bool has_work(const struct delivery *r, int64_t now)
 static int64_t wait_ms(const struct delivery *r)
 {
 	int64_t clock = clock_monotonic(), now = clock_now();
-	int64_t wait = r->held_lines ? LOOK_MS : IDLE_MS;
+	int64_t wait = r->held_lines || is_printing(r) ? LOOK_MS : IDLE_MS;
 	if (r->pause_until > clock)
 		return r->pause_until - clock;
 	if (has_work(r, now))
 		return 0;
-	for (const struct lane *l = r->lanes; l; l = l->next) {
+	for (const struct lane *l = r->commit.under_way ? NULL : r->lanes; l; l = l->next) {
 		int64_t wake_at = lane_wake_at(l, now);
 		if (wake_at < now + wait)
 			wait = wake_at - now;
@@ -266,8 +316,8 @@ static int64_t wait_ms(const struct delivery *r)
 
 static int wait_for_events(struct delivery *r, struct diag *d)
 {
-	struct curl_waitfd extra[2];
-	unsigned count = 0, input = 2, signals = 2;
+	struct curl_waitfd extra[3];
+	unsigned count = 0, input = 3, signals = 3;
 	if (wants_input(r)) {
 		input = count++;
 		extra[input] = (struct curl_waitfd){.fd = r->lines.fd, .events = CURL_WAIT_POLLIN};
@@ -276,6 +326,8 @@ static int wait_for_events(struct delivery *r, struct diag *d)
 		signals = count++;
 		extra[signals] = (struct curl_waitfd){.fd = r->options->signals, .events = CURL_WAIT_POLLIN};
 	}
+	if (is_printing(r))
+		extra[count++] = (struct curl_waitfd){.fd = r->options->output, .events = CURL_WAIT_POLLOUT};
 	if (r->held_lines == 0 && !r->idle) {
 		journal_idle(r->journal);
 		r->idle = true;
@@ -291,7 +343,7 @@ static int wait_for_events(struct delivery *r, struct diag *d)
 
 static bool is_done(const struct delivery *r)
 {
-	return (r->input_ended && r->held_lines == 0) || r->abandoned;
+	return (r->input_ended && r->held_lines == 0 && !is_printing(r)) || r->abandoned;
 }
 
 static int loop(struct delivery *r, struct diag *d)
@@ -302,6 +354,7 @@ static int loop(struct delivery *r, struct diag *d)
 		collect_answers(r);
 		if (take_turn(r, d) < 0)
 			return -1;
+		flush_printed(r);
 		if (is_done(r))
 			return 0;
 		if (wait_for_events(r, d) < 0)
@@ -322,11 +375,22 @@ static int open_run(struct delivery *r, struct diag *d)
 	/* Named by hand: whether its file is right is told even if no line comes. */
 	if (r->options->only.ptr && !lane_for(r, r->options->only))
 		return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
-	return 0;
+	return delivery_commit_open(r, d);
+}
+
+/* When the loop has ended before its time, a turn may still be under way. Nothing of it is sent any more: what it has started goes
+ * back, and the answers that have come are recorded. */
+static void end_turns(struct delivery *r)
+{
+	struct diag ignored;
+	r->closing = true;
+	if (r->commit.under_way && delivery_end_turn(r, true, &ignored) == 0 && delivery_begin_turn(r, clock_now()))
+		delivery_end_turn(r, true, &ignored);
 }
 
 static void close_run(struct delivery *r)
 {
+	delivery_commit_close(r);
 	sender_close(r->sender);
 	for (struct lane *l; (l = r->lanes);) {
 		r->lanes = l->next;
@@ -368,8 +432,11 @@ int delivery_run(const struct delivery_options *options, struct delivery_report 
 	r->report = report;
 	r->journal = options->journal;
 	int result = open_run(r, d);
-	if (result == 0)
-		result = report_end(r, loop(r, d), d);
+	if (result == 0) {
+		result = loop(r, d);
+		end_turns(r);
+		result = report_end(r, result, d);
+	}
 	close_run(r);
 	return result;
 }

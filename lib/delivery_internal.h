@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* What the two halves of delivery share: delivery.c reads, holds and waits; delivery_turn.c records and starts. */
+/* What the parts of delivery share: delivery.c reads, holds and waits; delivery_turn.c puts turns together and draws the
+ * consequences; delivery_commit.c commits them, in a thread of its own. */
 #ifndef EVT_DELIVERY_INTERNAL_H
 #define EVT_DELIVERY_INTERNAL_H
+
+#include <pthread.h>
 
 #include "delivery.h"
 #include "lane.h"
 #include "lines.h"
 
-enum { DELIVERY_BATCH = SENDER_SLOTS }; /* rows of a kind in one transaction: it stays well under 50 ms */
+enum {
+	DELIVERY_BATCH = SENDER_SLOTS,  /* rows of a kind in one transaction: it stays well under 50 ms */
+	DELIVERY_PRINTED = 1024 * 1024, /* bytes that wait to be printed; beyond, nothing is started */
+};
 
 struct delivery_turn {
 	struct queue answered, ending, returning, starting;
@@ -16,6 +22,19 @@ struct delivery_turn {
 	struct journal_start starts[DELIVERY_BATCH];
 	struct attempt *of_end[DELIVERY_BATCH], *of_start[DELIVERY_BATCH]; /* whose rows they are */
 	size_t outcome_count, end_count, start_count;
+};
+
+enum delivery_commit_state { COMMIT_IDLE, COMMIT_ASKED, COMMIT_OVER, COMMIT_END };
+
+struct delivery_commit {
+	pthread_t thread;
+	pthread_mutex_t mutex; /* for `state`; who changes it hands the turn and the journal over */
+	pthread_cond_t changed;
+	enum delivery_commit_state state;
+	int64_t now; /* of the turn */
+	int result;
+	struct diag why;
+	bool runs, under_way; /* the loop's own */
 };
 
 struct delivery {
@@ -33,19 +52,27 @@ struct delivery {
 	size_t held_lines, held_bytes;            /* read, and not ended */
 	int flying;
 	bool input_ended, read_failed, stopping, abandoned;
+	bool closing; /* the loop is over: nothing is sent any more */
 	struct diag read_failure;
 	int64_t full_since;                           /* monotonic; 0: reading does not wait */
 	uint64_t full_line;                           /* the line that had been read by then */
 	int64_t failing_since, pause_until, pause_ms; /* while the journal is not to be had */
 	bool idle;                                    /* journal_idle has been called, and nothing has happened since */
 	unsigned short random[3];
-	struct buf printed;
+	struct buf printed;  /* what -p has still to write */
+	int64_t print_until; /* monotonic; 0: no bound */
 	struct delivery_turn turn;
+	struct delivery_commit commit;
 };
 
 static inline struct lane *delivery_lane(const struct attempt *a)
 {
 	return a->lane;
+}
+
+static inline bool delivery_may_start(const struct delivery *r)
+{
+	return !r->closing && r->flying < SENDER_SLOTS && r->printed.len < DELIVERY_PRINTED;
 }
 
 /* One is no longer under way, or will not be. */
@@ -55,8 +82,18 @@ static inline void delivery_land(struct delivery *r, struct lane *l)
 	r->flying--;
 }
 
-/* Takes what is to be recorded, ended, given back and started, as far as one transaction goes, commits it, and sends what was
- * started. 0, also when the journal was not to be had: then all of it waits for the next turn; -1 when that has lasted too long. */
-int delivery_take_turn(struct delivery *r, int64_t now, struct diag *d);
+/* Takes what is to be recorded, ended, given back and started, as far as one transaction goes, and has it committed. False when there
+ * is nothing of that. Until delivery_end_turn has seen it end, no other turn begins, and nobody else touches the journal. */
+bool delivery_begin_turn(struct delivery *r, int64_t now);
+
+/* Has the turn ended, or, with `wait`, when it has: sends what was started. 0, also when it goes on, or when the journal was not to be
+ * had: then all of it waits for another turn; -1 when that has lasted too long. */
+int delivery_end_turn(struct delivery *r, bool wait, struct diag *d);
+
+/* The thread. */
+int delivery_commit_open(struct delivery *r, struct diag *d); /* DIAG_UNAVAILABLE */
+void delivery_commit_close(struct delivery *r);               /* no turn may be under way */
+void delivery_commit_begin(struct delivery *r, int64_t now);
+bool delivery_commit_take(struct delivery *r, bool wait, int *result, struct diag *d); /* false: it goes on */
 
 #endif

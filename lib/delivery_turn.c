@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A turn of delivery's loop: one transaction, and what follows from it. */
-#include <errno.h>
-#include <unistd.h>
-
+/* A turn of delivery's loop: what goes into its transaction, and what follows from that. */
 #include "clock.h"
 #include "delivery_internal.h"
 
@@ -27,7 +24,7 @@ static void choose_starts(struct delivery *r, int64_t now)
 	int slots = SENDER_SLOTS - (int)r->answered.count;
 	for (size_t before = SIZE_MAX; before != t->starting.count;) {
 		before = t->starting.count;
-		for (struct lane *l = r->lanes; l && r->flying < slots; l = l->next) {
+		for (struct lane *l = r->lanes; l && r->flying < slots && delivery_may_start(r); l = l->next) {
 			if (!lane_may_start(l, now))
 				continue;
 			queue_add(&t->starting, queue_take(&l->ready));
@@ -61,91 +58,6 @@ static void undo(struct delivery *r)
 		queue_add_front(&delivery_lane(a)->ready, a);
 		delivery_land(r, delivery_lane(a));
 	}
-}
-
-/* Lines without a claim are accepted first: each gets one, or is found to be a duplicate. */
-static int adopt(struct delivery *r, const struct queue *q, int64_t now, struct diag *d)
-{
-	for (struct attempt *a = q->first; a; a = a->next) {
-		a->adopted = a->event.claim;
-		if (a->event.claim)
-			continue;
-		if (journal_adopt(r->journal, &a->event, now, JOURNAL_LEASE_MS, &a->adopted, d) < 0)
-			return -1;
-		if (a->adopted == 0)
-			a->adopted = -1;
-	}
-	return 0;
-}
-
-static struct journal_ref adopted_ref(const struct attempt *a)
-{
-	struct journal_ref ref = attempt_ref(a);
-	ref.claim = a->adopted;
-	return ref;
-}
-
-static void write_rows(struct delivery_turn *t)
-{
-	t->outcome_count = t->end_count = t->start_count = 0;
-	for (struct attempt *a = t->answered.first; a; a = a->next)
-		t->outcomes[t->outcome_count++] = attempt_outcome(a);
-	for (struct attempt *a = t->ending.first; a; a = a->next) {
-		if (a->adopted < 0)
-			continue;
-		bool failed = a->event.error.ptr;
-		t->of_end[t->end_count] = a;
-		t->ends[t->end_count++] = (struct journal_end){.ref = adopted_ref(a),
-							       .status = failed ? JOURNAL_FAILED : JOURNAL_SKIPPED,
-							       .code = failed ? "filter" : NULL,
-							       .reason = failed ? a->event.error : a->event.skip};
-	}
-	for (struct attempt *a = t->starting.first; a; a = a->next) {
-		if (a->adopted < 0)
-			continue;
-		struct journal_start *row = &t->starts[t->start_count];
-		t->of_start[t->start_count++] = a;
-		*row = (struct journal_start){
-		    .ref = adopted_ref(a), .limits = &delivery_lane(a)->plan.limits, .record = row->record};
-	}
-}
-
-static int return_rows(struct delivery *r, int64_t now, struct diag *d)
-{
-	for (const struct attempt *a = r->turn.returning.first; a; a = a->next) {
-		struct journal_ref ref = adopted_ref(a);
-		if (a->adopted > 0 && journal_return(r->journal, &ref, 1, a->next_at, now, d) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int record_rows(struct delivery *r, int64_t now, struct diag *d)
-{
-	struct delivery_turn *t = &r->turn;
-	struct journal *j = r->journal;
-	if (adopt(r, &t->ending, now, d) < 0 || adopt(r, &t->returning, now, d) < 0 ||
-	    adopt(r, &t->starting, now, d) < 0)
-		return -1;
-	write_rows(t);
-	/* Outcomes first: they make room for the starts. */
-	if (t->outcome_count && journal_outcome(j, t->outcomes, t->outcome_count, now, d) < 0)
-		return -1;
-	if (t->end_count && journal_end(j, t->ends, t->end_count, now, d) < 0)
-		return -1;
-	if (return_rows(r, now, d) < 0)
-		return -1;
-	return t->start_count ? journal_start(j, t->starts, t->start_count, now, d) : 0;
-}
-
-static int commit_turn(struct delivery *r, int64_t now, struct diag *d)
-{
-	if (journal_begin(r->journal, d) < 0)
-		return -1;
-	if (record_rows(r, now, d) == 0)
-		return journal_commit(r->journal, d);
-	journal_rollback(r->journal);
-	return -1;
 }
 
 /* ---- after the commit ---- */
@@ -184,21 +96,6 @@ static void print(struct delivery *r, const struct attempt *a, enum journal_stat
 {
 	if (r->options->output >= 0)
 		attempt_print(&r->printed, a, status);
-}
-
-static void flush_printed(struct delivery *r)
-{
-	struct slice left = buf_slice(&r->printed);
-	while (left.len && !r->report->output_failed) {
-		ssize_t wrote = write(r->options->output, left.ptr, left.len);
-		if (wrote < 0 && errno != EINTR) {
-			diag_error("cannot write: %s", strerror(errno));
-			r->report->output_failed = true;
-		}
-		if (wrote > 0)
-			left = (struct slice){left.ptr + wrote, left.len - (size_t)wrote};
-	}
-	buf_clear(&r->printed);
 }
 
 static void count_status(struct delivery *r, enum journal_status status)
@@ -285,6 +182,12 @@ static void launch(struct delivery *r, struct attempt *a, struct journal_start *
 	a->step = row->step;
 	a->key = row->ref.key;
 	buf_add_slice(&a->known, buf_slice(&row->record));
+	if (r->closing) {
+		delivery_land(r, l);
+		a->next_at = clock_now();
+		queue_add(&r->returning, a);
+		return;
+	}
 	if (attempt_send(a, &l->plan, r->sender) == 0)
 		return;
 	delivery_land(r, l);
@@ -334,9 +237,7 @@ static void settle(struct delivery *r)
 	settle_ends(r);
 	settle_returned(r);
 	settle_starts(r);
-	flush_printed(r);
 	r->failing_since = r->pause_until = r->pause_ms = 0;
-	r->idle = false;
 }
 
 /* Nothing was recorded: what was to be started stays, what has ended is kept until it can be recorded. Gives up after a minute. */
@@ -356,11 +257,20 @@ static int bear_failure(struct delivery *r, struct diag *d)
 	return passing && clock - r->failing_since < GIVE_UP_MS ? 0 : -1;
 }
 
-int delivery_take_turn(struct delivery *r, int64_t now, struct diag *d)
+bool delivery_begin_turn(struct delivery *r, int64_t now)
 {
 	if (!gather(r, now))
+		return false;
+	delivery_commit_begin(r, now);
+	return true;
+}
+
+int delivery_end_turn(struct delivery *r, bool wait, struct diag *d)
+{
+	int result;
+	if (!delivery_commit_take(r, wait, &result, d))
 		return 0;
-	if (commit_turn(r, now, d) < 0)
+	if (result < 0)
 		return bear_failure(r, d);
 	settle(r);
 	return 0;

@@ -247,6 +247,11 @@ int sender_wait(struct sender *s, struct curl_waitfd *extra, unsigned count, int
 	return 0;
 }
 
+void sender_wake(struct sender *s)
+{
+	curl_multi_wakeup(s->multi);
+}
+
 /* ---- answers ---- */
 
 static void describe(struct slot *slot, CURLcode code, struct sender_answer *a)

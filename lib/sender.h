@@ -41,6 +41,7 @@ int sender_start(struct sender *s, const struct sender_request *request);
 
 /* Moves all requests on, then waits, at most timeout_ms, until there is something to do or one of `extra` is ready. */
 int sender_wait(struct sender *s, struct curl_waitfd *extra, unsigned count, int timeout_ms, struct diag *d);
+void sender_wake(struct sender *s); /* ends the wait, or the next one; from any thread */
 
 struct sender_answer {
 	void *context;
