@@ -541,7 +541,7 @@ void journal_watched(struct journal *j)
 static void load_destination(struct journal *j, struct journal_destination *to)
 {
 	struct db_query *q =
-	    db_query(&j->db, "SELECT in_flight, rate_at, faults, open_until, open_ms, opened_at, probe, ramp "
+	    db_query(&j->db, "SELECT in_flight, rate_at, faults, open_until, open_ms, opened_at, probe, ramp, ordered "
 			     "FROM destination WHERE id = :id");
 	db_set_int(q, ":id", to->id);
 	if (db_row(q)) {
@@ -553,6 +553,7 @@ static void load_destination(struct journal *j, struct journal_destination *to)
 		to->opened_at = db_int(q, 5);
 		to->probe = db_int(q, 6);
 		to->ramp = db_int(q, 7);
+		to->ordered = db_int(q, 8);
 		to->loaded = true;
 	}
 	db_done(q);

@@ -47,7 +47,8 @@ static void insert_delivery(struct journal *j, int64_t event, int64_t destinatio
 	int64_t kind = journal_kind(j, source, type, destination);
 	struct db_query *q =
 	    db_query(&j->db, "INSERT OR IGNORE INTO delivery (event, destination, kind, status, due_at, updated_at, "
-			     "subject_key) VALUES (:event, :destination, :kind, 0, :now, :now, :subject_key)");
+			     "subject_key, ordered) SELECT :event, :destination, :kind, 0, :now, :now, :subject_key, "
+			     "ordered > 0 FROM destination WHERE id = :destination");
 	db_set_int(q, ":event", event);
 	db_set_int(q, ":destination", destination);
 	db_set_int(q, ":kind", kind);

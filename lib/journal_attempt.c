@@ -134,6 +134,10 @@ static void start_one(struct journal *j, struct journal_start *start, int64_t no
 	start->answer = judge_claim(&row, start->ref.claim);
 	if (start->answer != JOURNAL_STARTED)
 		return;
+	if (start->limits->ordered && !journal_order_is_kept(j, to)) {
+		hold(start, JOURNAL_HOLD_ORDER, now);
+		return;
+	}
 	if (start->limits->ordered &&
 	    (journal_has_earlier(j, &row, false) || (start->limits->failed_hold && journal_failed_before(j, &row)))) {
 		hold(start, JOURNAL_HOLD_ORDER, now + HOLD_MS);

@@ -36,7 +36,7 @@ bool journal_find_delivery(struct journal *j, int64_t event, int64_t destination
 {
 	struct db_query *q = db_query(
 	    &j->db, "SELECT status, due_at IS NOT NULL, claim, lapses, attempts, spent, started_at, subject_key, "
-		    "received_at, updated_at, kind, code IS NOT NULL FROM delivery JOIN event ON seq = event "
+		    "received_at, updated_at, kind, code IS NOT NULL, ordered FROM delivery JOIN event ON seq = event "
 		    "WHERE event = :event AND destination = :destination");
 	db_set_int(q, ":event", event);
 	db_set_int(q, ":destination", destination);
@@ -59,81 +59,11 @@ bool journal_find_delivery(struct journal *j, int64_t event, int64_t destination
 		    .kind = db_int(q, 10),
 		    .recovered = status == JOURNAL_DELIVERED && db_int(q, 4) - db_int(q, 5) > 1,
 		    .troubled = (status == JOURNAL_FAILED || status == JOURNAL_RETRYING) && db_int(q, 11),
-		    .has_code = db_int(q, 11)};
+		    .has_code = db_int(q, 11),
+		    .ordered = db_int(q, 12)};
 	}
 	db_done(q);
 	return found;
-}
-
-bool journal_has_earlier(struct journal *j, const struct journal_delivery *row, bool waiting)
-{
-	if (!row->subject_key)
-		return false;
-	struct db_query *q =
-	    db_query(&j->db, "SELECT 1 FROM delivery WHERE destination = :destination AND subject_key = :key "
-			     "AND event < :event AND due_at IS NOT NULL AND (NOT :waiting OR status <> 1) LIMIT 1");
-	db_set_int(q, ":destination", row->destination);
-	db_set_int(q, ":key", row->subject_key);
-	db_set_int(q, ":event", row->event);
-	db_set_int(q, ":waiting", waiting);
-	bool has = db_row(q);
-	db_done(q);
-	return has;
-}
-
-static void move_to_lane(struct journal *j, int64_t event, int64_t destination, enum journal_lane lane)
-{
-	struct db_query *q =
-	    db_query(&j->db, "UPDATE delivery SET lane = :lane WHERE event = :event AND destination = :destination");
-	db_set_int(q, ":lane", lane);
-	db_set_int(q, ":event", event);
-	db_set_int(q, ":destination", destination);
-	db_run(q);
-}
-
-static void put_off_until(struct journal *j, int64_t event, int64_t destination, int64_t due_at)
-{
-	struct db_query *q = db_query(
-	    &j->db, "UPDATE delivery SET due_at = :due_at WHERE event = :event AND destination = :destination");
-	db_set_int(q, ":due_at", due_at);
-	db_set_int(q, ":event", event);
-	db_set_int(q, ":destination", destination);
-	db_run(q);
-}
-
-int64_t journal_failed_before(struct journal *j, const struct journal_delivery *row)
-{
-	if (!row->subject_key)
-		return 0;
-	struct db_query *q =
-	    db_query(&j->db, "SELECT event FROM delivery WHERE destination = :destination AND subject_key = :key "
-			     "AND event < :event AND status = 3 AND code IS NOT 'given-up' ORDER BY event LIMIT 1");
-	db_set_int(q, ":destination", row->destination);
-	db_set_int(q, ":key", row->subject_key);
-	db_set_int(q, ":event", row->event);
-	int64_t event = db_row(q) ? db_int(q, 0) : 0;
-	db_done(q);
-	return event;
-}
-
-/* It stands in the lane of those that are held, or is due only when it is to be looked at again. */
-void journal_wake_next(struct journal *j, const struct journal_delivery *row, int64_t now)
-{
-	if (!row->subject_key)
-		return;
-	struct db_query *q = db_query(
-	    &j->db, "SELECT event, lane, attempts, status, due_at FROM delivery WHERE destination = :destination "
-		    "AND subject_key = :key AND due_at IS NOT NULL ORDER BY event LIMIT 1");
-	db_set_int(q, ":destination", row->destination);
-	db_set_int(q, ":key", row->subject_key);
-	bool any = db_row(q), held = any && db_int(q, 1) == LANE_HELD;
-	bool put_off = any && db_int(q, 3) == JOURNAL_RECEIVED && db_int(q, 4) > now;
-	int64_t event = db_int(q, 0), attempts = held ? db_int(q, 2) : 0;
-	db_done(q);
-	if (held)
-		move_to_lane(j, event, row->destination, attempts ? LANE_RETRY : LANE_FIRST);
-	if (put_off)
-		put_off_until(j, event, row->destination, now);
 }
 
 void journal_end_delivery(struct journal *j, const struct journal_delivery *row, enum journal_status status,
@@ -256,7 +186,7 @@ static void hold_for_failed(struct journal *j, const struct turn *t, const struc
 	if (row->status == JOURNAL_PROCESSING)
 		journal_put_back(j, row, row->attempts, again_at, now);
 	else
-		put_off_until(j, row->event, t->to->id, again_at);
+		journal_put_off(j, row->event, t->to->id, again_at);
 	struct buf why = BUF_INIT;
 	struct db_query *q =
 	    db_query(&j->db, "SELECT 'held: ' || id || ', an earlier event of its subject, has failed' "
@@ -281,7 +211,7 @@ static void claim_one(struct journal *j, struct turn *t, int64_t event, int64_t 
 	if (!journal_find_delivery(j, event, t->to->id, &row))
 		return;
 	if (t->route->ordered && journal_has_earlier(j, &row, true)) {
-		move_to_lane(j, event, t->to->id, LANE_HELD);
+		journal_move_to_lane(j, event, t->to->id, LANE_HELD);
 		return;
 	}
 	if (row.started_at && settle_unknown(j, t, &row, now))
@@ -388,6 +318,24 @@ int journal_finish_batch(struct journal *j, struct journal_batch *batch, struct 
 	return -1;
 }
 
+/* So many rows at once, until the order of those that ask for it is kept. */
+static int keep_orders(struct journal *j, const struct journal_route *routes, size_t count, struct diag *d)
+{
+	bool kept = true;
+	for (size_t i = 0; i < count; i += kept) {
+		kept = true;
+		if (!routes[i].ordered || !journal_order_is_wanting(j, slice_of(routes[i].destination)))
+			continue;
+		if (journal_begin(j, d) < 0)
+			return -1;
+		struct journal_destination *to = journal_destination_known(j, slice_of(routes[i].destination));
+		kept = !to || journal_order_is_kept(j, to);
+		if (journal_settle(j, d) < 0 || journal_commit(j, d) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int journal_claim(struct journal *j, const struct journal_route *routes, size_t route_count, size_t limit, int64_t now,
 		  struct journal_batch *batch, struct diag *d)
 {
@@ -398,6 +346,8 @@ int journal_claim(struct journal *j, const struct journal_route *routes, size_t 
 		return -1;
 	if (due_at > now) /* a look without the write lock */
 		return 0;
+	if (keep_orders(j, routes, route_count, d) < 0)
+		return -1;
 	struct turn *turns = calloc(route_count, sizeof *turns);
 	if (!turns)
 		return diag_fail(d, DIAG_IO, "out of memory");

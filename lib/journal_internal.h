@@ -17,6 +17,7 @@ struct journal_destination {
 	char *name;
 	bool loaded, changed;
 	int64_t in_flight, rate_at, faults, open_until, open_ms, opened_at, probe, ramp;
+	int64_t ordered; /* journal_order_is_kept writes it */
 };
 
 /* ---- counts: what the table `tally` holds, see share/sql/0003-tally.sql ---- */
@@ -80,6 +81,7 @@ struct journal_delivery {
 	int64_t claim, lapses, attempts, spent, started_at, subject_key;
 	int64_t received_at, updated_at;
 	bool recovered;          /* delivered after more than one attempt */
+	bool ordered;            /* its subject's order is kept */
 	bool has_code, troubled; /* has an error; the same while it is failed or retrying */
 };
 
@@ -130,6 +132,11 @@ bool journal_add_delivery(struct journal *j, int64_t event, int64_t destination,
 
 bool journal_find_delivery(struct journal *j, int64_t event, int64_t destination, struct journal_delivery *row);
 
+/* Is the order of the destination's subjects kept? It is not until somebody asks; each call brings some more open deliveries into
+ * the index, and new ones come into it from the first call on. The other one only looks, and needs no transaction. */
+bool journal_order_is_kept(struct journal *j, struct journal_destination *to);
+bool journal_order_is_wanting(struct journal *j, struct slice destination);
+
 /* Is there an open delivery of the same subject before this one? With `waiting`, one that no pipeline is working on? */
 bool journal_has_earlier(struct journal *j, const struct journal_delivery *row, bool waiting);
 
@@ -146,6 +153,10 @@ int64_t journal_failed_before(struct journal *j, const struct journal_delivery *
 
 /* After one of a subject has ended: the next that was held for it may be claimed. */
 void journal_wake_next(struct journal *j, const struct journal_delivery *row, int64_t now);
+
+void journal_move_to_lane(struct journal *j, int64_t event, int64_t destination, enum journal_lane lane);
+void journal_put_off(struct journal *j, int64_t event, int64_t destination,
+		     int64_t due_at); /* it is not looked at before */
 
 /* Notes an attempt's result (without head and answer). A late one takes the place of "unknown". */
 void journal_note_attempt(struct journal *j, const struct journal_delivery *row, const struct journal_attempt *attempt);

@@ -14,7 +14,8 @@ static bool has_payload(struct journal *j, int64_t event)
 /* The schedule begins anew behind the attempts there were. */
 static void begin_anew(struct journal *j, struct journal_delivery *row)
 {
-	struct db_query *q = db_query(&j->db, "UPDATE delivery SET spent = attempts, lapses = 0 "
+	struct db_query *q = db_query(&j->db, "UPDATE delivery SET spent = attempts, lapses = 0, ordered = "
+					      "(SELECT ordered > 0 FROM destination WHERE id = :destination) "
 					      "WHERE event = :event AND destination = :destination");
 	db_set_int(q, ":event", row->event);
 	db_set_int(q, ":destination", row->destination);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "sender_internal.h"
 
+#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "network.h"
@@ -231,17 +233,126 @@ static int until_next_end(const struct sender *s, int timeout_ms)
 	return wait > 0 ? (int)wait : 0;
 }
 
+/* ---- waiting: libcurl says which sockets and until when, and is called for those alone that are ready ---- */
+
+static bool poll_for(struct sender *s, int fd, short events)
+{
+	size_t count = s->polled_count;
+	if ((size_t)fd >= count) {
+		size_t wanted = 2 * ((size_t)fd + 32);
+		struct pollfd *grown = realloc(s->polled, wanted * sizeof *grown);
+		if (!grown)
+			return false;
+		for (; count < wanted; count++)
+			grown[count].fd = -1;
+		s->polled = grown;
+		s->polled_count = wanted;
+	}
+	s->polled[fd] = (struct pollfd){.fd = events ? fd : -1, .events = events};
+	return true;
+}
+
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *sender, void *unused)
+{
+	short events = 0;
+	(void)easy, (void)unused;
+	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
+		events |= POLLIN;
+	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
+		events |= POLLOUT;
+	return poll_for(sender, fd, events) ? 0 : -1;
+}
+
+static int set_timer(CURLM *multi, long timeout_ms, void *sender)
+{
+	struct sender *s = sender;
+	(void)multi;
+	s->timer_at = timeout_ms < 0 ? 0 : clock_monotonic() + timeout_ms;
+	return 0;
+}
+
+/* Begins what has been added, and ends what libcurl's own timers end. */
+static CURLMcode run_timers(struct sender *s)
+{
+	if (!s->timer_at || s->timer_at > clock_monotonic())
+		return CURLM_OK;
+	s->timer_at = 0;
+	return curl_multi_socket_action(s->multi, CURL_SOCKET_TIMEOUT, 0, &s->running);
+}
+
+static CURLMcode run_socket(struct sender *s, int fd, short events)
+{
+	int bits = (events & (POLLIN | POLLHUP) ? CURL_CSELECT_IN : 0) | (events & POLLOUT ? CURL_CSELECT_OUT : 0) |
+		   (events & (POLLERR | POLLNVAL) ? CURL_CSELECT_ERR : 0);
+	return curl_multi_socket_action(s->multi, fd, bits, &s->running);
+}
+
+static CURLMcode run_sockets(struct sender *s, int ready)
+{
+	CURLMcode code = CURLM_OK;
+	for (size_t fd = 0; fd < s->polled_count && ready > 0 && code == CURLM_OK; fd++) {
+		struct pollfd p = s->polled[fd];
+		if (p.fd < 0 || !p.revents)
+			continue;
+		ready--;
+		s->polled[fd].revents = 0;
+		code = run_socket(s, p.fd, p.revents);
+	}
+	return code;
+}
+
+static int wait_for(struct sender *s, int timeout_ms)
+{
+	int64_t left = s->timer_at ? s->timer_at - clock_monotonic() : timeout_ms;
+	if (s->running < s->taken_up) /* what has just ended makes no socket ready */
+		left = 0;
+	return left < 0 ? 0 : left < timeout_ms ? (int)left : timeout_ms;
+}
+
+static void drain(int fd)
+{
+	char bytes[64];
+	while (read(fd, bytes, sizeof bytes) > 0)
+		continue;
+}
+
+/* Waits for the descriptors of others as well, and takes them out again. How many sockets of libcurl's are ready? -1: out of memory. */
+static int poll_all(struct sender *s, struct curl_waitfd *extra, unsigned count, int timeout_ms)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (!poll_for(s, extra[i].fd,
+			      (short)((extra[i].events & CURL_WAIT_POLLIN ? POLLIN : 0) |
+				      (extra[i].events & CURL_WAIT_POLLOUT ? POLLOUT : 0))))
+			return -1;
+	int ready = poll(s->polled, s->polled_count, timeout_ms);
+	if (ready < 0)
+		ready = 0; /* a signal */
+	for (unsigned i = 0; i < count; i++) {
+		struct pollfd *p = &s->polled[extra[i].fd];
+		extra[i].revents = ready ? p->revents : 0;
+		ready -= extra[i].revents != 0;
+		p->fd = -1;
+	}
+	return ready;
+}
+
 int sender_wait(struct sender *s, struct curl_waitfd *extra, unsigned count, int timeout_ms, struct diag *d)
 {
-	int running;
 	sender_review_tokens(s);
-	CURLMcode code = curl_multi_perform(s->multi, &running);
-	/* What has just ended makes no descriptor ready. */
+	CURLMcode code = run_timers(s);
+	int ready = poll_all(s, extra, count, wait_for(s, until_next_end(s, timeout_ms)));
+	if (ready < 0)
+		return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
+	struct pollfd *wake = &s->polled[s->wake[0]];
+	if (ready && wake->revents) {
+		drain(wake->fd);
+		wake->revents = 0;
+		ready--;
+	}
 	if (code == CURLM_OK)
-		code = curl_multi_poll(s->multi, extra, count,
-				       running < s->taken_up ? 0 : until_next_end(s, timeout_ms), NULL);
+		code = run_sockets(s, ready);
 	if (code == CURLM_OK)
-		code = curl_multi_perform(s->multi, &running);
+		code = run_timers(s);
 	if (code != CURLM_OK)
 		return diag_fail(d, DIAG_BUG, "libcurl: %s", curl_multi_strerror(code));
 	return 0;
@@ -249,7 +360,8 @@ int sender_wait(struct sender *s, struct curl_waitfd *extra, unsigned count, int
 
 void sender_wake(struct sender *s)
 {
-	curl_multi_wakeup(s->multi);
+	if (write(s->wake[1], "", 1) < 0)
+		return; /* it is full of wishes already */
 }
 
 /* ---- answers ---- */
@@ -361,15 +473,29 @@ void sender_release(struct sender *s, struct sender_answer *answer)
 
 /* ---- open, close ---- */
 
+static bool set_up_multi(struct sender *s)
+{
+	s->multi = curl_multi_init();
+	if (!s->multi || pipe2(s->wake, O_CLOEXEC | O_NONBLOCK) < 0)
+		return false;
+	curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, (long)SENDER_SLOTS);
+	curl_multi_setopt(s->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+	curl_multi_setopt(s->multi, CURLMOPT_SOCKETDATA, (void *)s);
+	curl_multi_setopt(s->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+	curl_multi_setopt(s->multi, CURLMOPT_TIMERDATA, (void *)s);
+	return poll_for(s, s->wake[0], POLLIN);
+}
+
 struct sender *sender_open(struct diag *d)
 {
 	struct sender *s = calloc(1, sizeof *s);
-	if (!s || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(s->multi = curl_multi_init())) {
-		free(s);
+	if (s)
+		s->wake[0] = s->wake[1] = -1;
+	if (!s || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !set_up_multi(s)) {
+		sender_close(s);
 		diag_fail(d, DIAG_UNAVAILABLE, "libcurl could not be started");
 		return NULL;
 	}
-	curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, (long)SENDER_SLOTS);
 	for (int i = SENDER_SLOTS - 1; i >= 0; i--) {
 		s->slots[i].next = s->free;
 		s->free = &s->slots[i];
@@ -396,5 +522,10 @@ void sender_close(struct sender *s)
 	}
 	curl_multi_cleanup(s->multi);
 	curl_global_cleanup();
+	if (s->wake[0] >= 0) {
+		close(s->wake[0]);
+		close(s->wake[1]);
+	}
+	free(s->polled);
 	free(s);
 }

@@ -4,6 +4,8 @@
 #ifndef EVT_SENDER_INTERNAL_H
 #define EVT_SENDER_INTERNAL_H
 
+#include <poll.h>
+
 #include "sender.h"
 #include "token.h"
 
@@ -50,6 +52,11 @@ struct slot {
 
 struct sender {
 	CURLM *multi;
+	struct pollfd *polled; /* what is waited for, each at the place of its number; fd -1: not waited for */
+	size_t polled_count;
+	int64_t timer_at; /* monotonic: when libcurl wants to be called, though no socket is ready; 0: never */
+	int wake[2];      /* a pipe: sender_wake writes into it */
+	int running;      /* transfers that libcurl has not ended yet */
 	struct slot slots[SENDER_SLOTS];
 	struct slot *free;
 	struct sender_target *short_of_token; /* those with parked requests */
