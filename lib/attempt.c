@@ -76,10 +76,9 @@ struct journal_ref attempt_ref(const struct attempt *a)
 
 void attempt_key(const struct event *e, char key[ATTEMPT_KEY_SIZE])
 {
-	static const char hex[] = "0123456789abcdef";
 	char text[3 * EVENT_NAME_LIMIT + 2];
 	const struct slice parts[] = {e->source, e->id, e->destination};
-	unsigned char digest[SHA256_DIGEST_LENGTH];
+	unsigned char digest[DIGEST_MOST] = {0};
 	size_t len = 0;
 	for (size_t i = 0; i < 3; i++) {
 		memcpy(text + len, parts[i].ptr, parts[i].len);
@@ -87,12 +86,8 @@ void attempt_key(const struct event *e, char key[ATTEMPT_KEY_SIZE])
 		if (i < 2)
 			text[len++] = '\0';
 	}
-	SHA256((const unsigned char *)text, len, digest);
-	for (int i = 0; i < ATTEMPT_KEY_SIZE / 2; i++) {
-		key[2 * i] = hex[digest[i] >> 4];
-		key[2 * i + 1] = hex[digest[i] & 15];
-	}
-	key[ATTEMPT_KEY_SIZE - 1] = '\0';
+	digest_hash(DIGEST_SHA256, (struct slice){text, len}, digest);
+	digest_hex(digest, (ATTEMPT_KEY_SIZE - 1) / 2, key);
 }
 
 /* ---- sending ---- */

@@ -203,7 +203,7 @@ static void make_room(struct delivery *r, int64_t now)
 static void review_held(struct delivery *r, int64_t now)
 {
 	int64_t clock = clock_monotonic(), due_at = now;
-	bool quiet = r->input_ended && r->flying == 0 && !r->answered.count;
+	bool quiet = r->input_ended && r->flying == 0 && !r->answered.count && !r->over;
 	for (struct lane *l = r->lanes; l; l = l->next) {
 		const char *why = r->stopping ? "stopping" : lane_why_give_back(l, quiet, clock, now, &due_at);
 		if (why)
@@ -258,17 +258,19 @@ static void flush_printed(struct delivery *r)
 
 /* ---- the loop ---- */
 
-/* Draws the consequences of a turn that has been committed, and begins the next. */
+/* The next turn begins before the consequences of the last are drawn: the disk and the network are busy at the same time. */
 static int take_turn(struct delivery *r, struct diag *d)
 {
 	if (delivery_end_turn(r, false, d) < 0)
 		return -1;
-	if (r->commit.under_way || clock_monotonic() < r->pause_until)
-		return 0;
-	int64_t now = clock_now();
-	review_held(r, now);
-	if (delivery_begin_turn(r, now))
-		r->idle = false;
+	if (!r->commit.turn && clock_monotonic() >= r->pause_until) {
+		int64_t now = clock_now();
+		review_held(r, now);
+		if (delivery_begin_turn(r, now))
+			r->idle = false;
+	}
+	if (r->over)
+		delivery_settle(r, r->over);
 	return 0;
 }
 
@@ -287,7 +289,7 @@ static void collect_answers(struct delivery *r)
 /* Is there something for the next turn already? */
 static bool has_work(const struct delivery *r, int64_t now)
 {
-	if (r->commit.under_way)
+	if (r->commit.turn)
 		return false; /* its end wakes us */
 	if (r->answered.count || r->ending.count || r->returning.count)
 		return true;
@@ -306,7 +308,7 @@ static int64_t wait_ms(const struct delivery *r)
 		return r->pause_until - clock;
 	if (has_work(r, now))
 		return 0;
-	for (const struct lane *l = r->commit.under_way ? NULL : r->lanes; l; l = l->next) {
+	for (const struct lane *l = r->commit.turn ? NULL : r->lanes; l; l = l->next) {
 		int64_t wake_at = lane_wake_at(l, now);
 		if (wake_at < now + wait)
 			wait = wake_at - now;
@@ -349,12 +351,12 @@ static bool is_done(const struct delivery *r)
 static int loop(struct delivery *r, struct diag *d)
 {
 	for (;;) {
-		if (take_lines(r, d) < 0)
-			return -1;
 		collect_answers(r);
 		if (take_turn(r, d) < 0)
 			return -1;
 		flush_printed(r);
+		if (take_lines(r, d) < 0) /* last, so that no whole line is left in the buffer when more is read into it */
+			return -1;
 		if (is_done(r))
 			return 0;
 		if (wait_for_events(r, d) < 0)
@@ -384,8 +386,12 @@ static void end_turns(struct delivery *r)
 {
 	struct diag ignored;
 	r->closing = true;
-	if (r->commit.under_way && delivery_end_turn(r, true, &ignored) == 0 && delivery_begin_turn(r, clock_now()))
-		delivery_end_turn(r, true, &ignored);
+	while (r->commit.turn) {
+		if (delivery_end_turn(r, true, &ignored) < 0 || !r->over)
+			return;
+		delivery_settle(r, r->over);
+		delivery_begin_turn(r, clock_now());
+	}
 }
 
 static void close_run(struct delivery *r)
@@ -396,8 +402,8 @@ static void close_run(struct delivery *r)
 		r->lanes = l->next;
 		lane_free(l);
 	}
-	for (size_t i = 0; i < DELIVERY_BATCH; i++)
-		buf_free(&r->turn.starts[i].record);
+	for (size_t i = 0; i < 2 * DELIVERY_BATCH; i++)
+		buf_free(&r->turns[i / DELIVERY_BATCH].starts[i % DELIVERY_BATCH].record);
 	for (struct attempt *a; (a = r->made);) {
 		r->made = a->made_before;
 		attempt_free(a);

@@ -54,9 +54,9 @@ static void write_rows(struct delivery_turn *t)
 	}
 }
 
-static int return_rows(struct delivery *r, int64_t now, struct diag *d)
+static int return_rows(struct delivery *r, const struct delivery_turn *t, int64_t now, struct diag *d)
 {
-	for (const struct attempt *a = r->turn.returning.first; a; a = a->next) {
+	for (const struct attempt *a = t->returning.first; a; a = a->next) {
 		struct journal_ref ref = adopted_ref(a);
 		if (a->adopted > 0 && journal_return(r->journal, &ref, 1, a->next_at, now, d) < 0)
 			return -1;
@@ -66,7 +66,7 @@ static int return_rows(struct delivery *r, int64_t now, struct diag *d)
 
 static int record_rows(struct delivery *r, int64_t now, struct diag *d)
 {
-	struct delivery_turn *t = &r->turn;
+	struct delivery_turn *t = r->commit.turn;
 	struct journal *j = r->journal;
 	if (adopt(r, &t->ending, now, d) < 0 || adopt(r, &t->returning, now, d) < 0 ||
 	    adopt(r, &t->starting, now, d) < 0)
@@ -77,7 +77,7 @@ static int record_rows(struct delivery *r, int64_t now, struct diag *d)
 		return -1;
 	if (t->end_count && journal_end(j, t->ends, t->end_count, now, d) < 0)
 		return -1;
-	if (return_rows(r, now, d) < 0)
+	if (return_rows(r, t, now, d) < 0)
 		return -1;
 	return t->start_count ? journal_start(j, t->starts, t->start_count, now, d) : 0;
 }
@@ -168,10 +168,10 @@ void delivery_commit_close(struct delivery *r)
 	c->runs = false;
 }
 
-void delivery_commit_begin(struct delivery *r, int64_t now)
+void delivery_commit_begin(struct delivery *r, struct delivery_turn *turn, int64_t now)
 {
 	r->commit.now = now;
-	r->commit.under_way = true;
+	r->commit.turn = turn;
 	set_state(&r->commit, COMMIT_ASKED);
 }
 
@@ -187,7 +187,7 @@ bool delivery_commit_take(struct delivery *r, bool wait, int *result, struct dia
 	pthread_mutex_unlock(&c->mutex);
 	if (!over)
 		return false;
-	c->under_way = false;
+	c->turn = NULL;
 	*result = c->result;
 	if (c->result < 0)
 		*d = c->why;

@@ -34,7 +34,9 @@ struct delivery_commit {
 	int64_t now; /* of the turn */
 	int result;
 	struct diag why;
-	bool runs, under_way; /* the loop's own */
+	/* The loop's own: */
+	struct delivery_turn *turn; /* under way; NULL: none is */
+	bool runs;
 };
 
 struct delivery {
@@ -59,9 +61,10 @@ struct delivery {
 	int64_t failing_since, pause_until, pause_ms; /* while the journal is not to be had */
 	bool idle;                                    /* journal_idle has been called, and nothing has happened since */
 	unsigned short random[3];
-	struct buf printed;  /* what -p has still to write */
-	int64_t print_until; /* monotonic; 0: no bound */
-	struct delivery_turn turn;
+	struct buf printed;            /* what -p has still to write */
+	int64_t print_until;           /* monotonic; 0: no bound */
+	struct delivery_turn turns[2]; /* one is committed while the other is settled */
+	struct delivery_turn *over;    /* has been committed, and is to be settled */
 	struct delivery_commit commit;
 };
 
@@ -86,14 +89,16 @@ static inline void delivery_land(struct delivery *r, struct lane *l)
  * is nothing of that. Until delivery_end_turn has seen it end, no other turn begins, and nobody else touches the journal. */
 bool delivery_begin_turn(struct delivery *r, int64_t now);
 
-/* Has the turn ended, or, with `wait`, when it has: sends what was started. 0, also when it goes on, or when the journal was not to be
- * had: then all of it waits for another turn; -1 when that has lasted too long. */
+/* Looks whether the turn has ended, or, with `wait`, waits for it: it is r->over then. 0, also when it goes on, or when the journal was
+ * not to be had: then all of it waits for another turn; -1 when that has lasted too long. */
 int delivery_end_turn(struct delivery *r, bool wait, struct diag *d);
+void delivery_settle(struct delivery *r,
+		     struct delivery_turn *t); /* sends what was started, and lets go of what has ended */
 
 /* The thread. */
 int delivery_commit_open(struct delivery *r, struct diag *d); /* DIAG_UNAVAILABLE */
 void delivery_commit_close(struct delivery *r);               /* no turn may be under way */
-void delivery_commit_begin(struct delivery *r, int64_t now);
+void delivery_commit_begin(struct delivery *r, struct delivery_turn *turn, int64_t now);
 bool delivery_commit_take(struct delivery *r, bool wait, int *result, struct diag *d); /* false: it goes on */
 
 #endif

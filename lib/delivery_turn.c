@@ -18,9 +18,8 @@ static void take_some(struct queue *from, struct queue *to)
 }
 
 /* One of each lane in turn, until slots or lanes are used up. Answers that this turn leaves out keep theirs. */
-static void choose_starts(struct delivery *r, int64_t now)
+static void choose_starts(struct delivery *r, struct delivery_turn *t, int64_t now)
 {
-	struct delivery_turn *t = &r->turn;
 	int slots = SENDER_SLOTS - (int)r->answered.count;
 	for (size_t before = SIZE_MAX; before != t->starting.count;) {
 		before = t->starting.count;
@@ -34,20 +33,18 @@ static void choose_starts(struct delivery *r, int64_t now)
 	}
 }
 
-static bool gather(struct delivery *r, int64_t now)
+static bool gather(struct delivery *r, struct delivery_turn *t, int64_t now)
 {
-	struct delivery_turn *t = &r->turn;
 	take_some(&r->answered, &t->answered);
 	take_some(&r->ending, &t->ending);
 	take_some(&r->returning, &t->returning);
-	choose_starts(r, now);
+	choose_starts(r, t, now);
 	return t->answered.count || t->ending.count || t->returning.count || t->starting.count;
 }
 
 /* The transaction failed: everything goes back to where it came from. */
-static void undo(struct delivery *r)
+static void undo(struct delivery *r, struct delivery_turn *t)
 {
-	struct delivery_turn *t = &r->turn;
 	queue_move_front(&t->answered, &r->answered);
 	queue_move_front(&t->ending, &r->ending);
 	queue_move_front(&t->returning, &r->returning);
@@ -108,9 +105,9 @@ static void count_status(struct delivery *r, enum journal_status status)
 	++*counts[status];
 }
 
-static void settle_answered(struct delivery *r)
+static void settle_answered(struct delivery *r, struct delivery_turn *t)
 {
-	for (struct attempt *a; (a = queue_take(&r->turn.answered));) {
+	for (struct attempt *a; (a = queue_take(&t->answered));) {
 		enum journal_status status = attempt_status(a);
 		count_status(r, status);
 		print(r, a, status);
@@ -125,13 +122,13 @@ static const char duplicate[] = "not sent: a duplicate of what the journal has a
 static const char repeated[] = "not sent: this very claim has been used already";
 
 /* Those refused by adoption leave the queue; the others bear the claim they were given. */
-static void settle_adopted(struct delivery *r, struct queue *q)
+static void settle_adopted(struct delivery *r, const struct delivery_turn *t, struct queue *q)
 {
 	struct queue all = {.count = 0};
 	queue_move(q, &all);
 	for (struct attempt *a; (a = queue_take(&all));) {
 		if (a->adopted < 0) {
-			if (q == &r->turn.starting)
+			if (q == &t->starting)
 				delivery_land(r, delivery_lane(a));
 			refuse_duplicate(r, a, duplicate);
 			continue;
@@ -141,9 +138,8 @@ static void settle_adopted(struct delivery *r, struct queue *q)
 	}
 }
 
-static void settle_ends(struct delivery *r)
+static void settle_ends(struct delivery *r, struct delivery_turn *t)
 {
-	struct delivery_turn *t = &r->turn;
 	t->ending = (struct queue){.count = 0};
 	for (size_t i = 0; i < t->end_count; i++) {
 		struct attempt *a = t->of_end[i];
@@ -167,9 +163,9 @@ static void settle_ends(struct delivery *r)
 	}
 }
 
-static void settle_returned(struct delivery *r)
+static void settle_returned(struct delivery *r, struct delivery_turn *t)
 {
-	for (struct attempt *a; (a = queue_take(&r->turn.returning));) {
+	for (struct attempt *a; (a = queue_take(&t->returning));) {
 		r->report->returned++;
 		dismiss(r, a);
 	}
@@ -215,9 +211,8 @@ static void settle_refused(struct delivery *r, struct attempt *a, const struct j
 	}
 }
 
-static void settle_starts(struct delivery *r)
+static void settle_starts(struct delivery *r, struct delivery_turn *t)
 {
-	struct delivery_turn *t = &r->turn;
 	t->starting = (struct queue){.count = 0};
 	/* From the last to the first, so that those put back in front keep their order. */
 	for (size_t i = t->start_count; i-- > 0;)
@@ -228,23 +223,24 @@ static void settle_starts(struct delivery *r)
 			launch(r, t->of_start[i], &t->starts[i]);
 }
 
-static void settle(struct delivery *r)
+void delivery_settle(struct delivery *r, struct delivery_turn *t)
 {
-	settle_adopted(r, &r->turn.ending);
-	settle_adopted(r, &r->turn.returning);
-	settle_adopted(r, &r->turn.starting);
-	settle_answered(r);
-	settle_ends(r);
-	settle_returned(r);
-	settle_starts(r);
+	settle_adopted(r, t, &t->ending);
+	settle_adopted(r, t, &t->returning);
+	settle_adopted(r, t, &t->starting);
+	settle_answered(r, t);
+	settle_ends(r, t);
+	settle_returned(r, t);
+	settle_starts(r, t);
 	r->failing_since = r->pause_until = r->pause_ms = 0;
+	r->over = NULL;
 }
 
 /* Nothing was recorded: what was to be started stays, what has ended is kept until it can be recorded. Gives up after a minute. */
-static int bear_failure(struct delivery *r, struct diag *d)
+static int bear_failure(struct delivery *r, struct delivery_turn *t, struct diag *d)
 {
 	int64_t clock = clock_monotonic();
-	undo(r);
+	undo(r, t);
 	if (!r->failing_since) {
 		r->failing_since = clock;
 		diag_error("%s; trying again", d->text);
@@ -259,19 +255,21 @@ static int bear_failure(struct delivery *r, struct diag *d)
 
 bool delivery_begin_turn(struct delivery *r, int64_t now)
 {
-	if (!gather(r, now))
+	struct delivery_turn *t = r->over == &r->turns[0] ? &r->turns[1] : &r->turns[0];
+	if (!gather(r, t, now))
 		return false;
-	delivery_commit_begin(r, now);
+	delivery_commit_begin(r, t, now);
 	return true;
 }
 
 int delivery_end_turn(struct delivery *r, bool wait, struct diag *d)
 {
+	struct delivery_turn *t = r->commit.turn;
 	int result;
-	if (!delivery_commit_take(r, wait, &result, d))
+	if (!t || !delivery_commit_take(r, wait, &result, d))
 		return 0;
 	if (result < 0)
-		return bear_failure(r, d);
-	settle(r);
+		return bear_failure(r, t, d);
+	r->over = t;
 	return 0;
 }

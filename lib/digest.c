@@ -4,6 +4,7 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 
 #include "buf.h"
 
@@ -22,26 +23,22 @@ size_t digest_size(enum digest_algorithm algorithm)
 }
 
 /* Implementations are fetched once: finding one costs more than hashing a kilobyte. */
-static EVP_MD *implementation(enum digest_algorithm algorithm)
+static EVP_MD *hashes[sizeof algorithms / sizeof algorithms[0]];
+static EVP_MAC *hmac;
+static pthread_once_t fetched = PTHREAD_ONCE_INIT;
+
+static void fetch(void)
 {
-	static EVP_MD *fetched[sizeof algorithms / sizeof algorithms[0]];
-	if (!fetched[algorithm])
-		fetched[algorithm] = EVP_MD_fetch(NULL, algorithms[algorithm].name, NULL);
-	return fetched[algorithm];
+	for (size_t i = 0; i < sizeof algorithms / sizeof algorithms[0]; i++)
+		hashes[i] = EVP_MD_fetch(NULL, algorithms[i].name, NULL);
+	hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 }
 
 int digest_hash(enum digest_algorithm algorithm, struct slice text, unsigned char out[DIGEST_MOST])
 {
-	EVP_MD *md = implementation(algorithm);
+	pthread_once(&fetched, fetch);
+	const EVP_MD *md = hashes[algorithm];
 	return md && EVP_Digest(text.ptr, text.len, out, NULL, md, NULL) == 1 ? 0 : -1;
-}
-
-static EVP_MAC *hmac(void)
-{
-	static EVP_MAC *fetched;
-	if (!fetched)
-		fetched = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	return fetched;
 }
 
 int digest_hmac(enum digest_algorithm algorithm, struct slice key, const struct slice *parts, size_t count,
@@ -51,7 +48,8 @@ int digest_hmac(enum digest_algorithm algorithm, struct slice key, const struct 
 	    OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)algorithms[algorithm].name, 0),
 	    OSSL_PARAM_construct_end(),
 	};
-	EVP_MAC_CTX *context = hmac() ? EVP_MAC_CTX_new(hmac()) : NULL;
+	pthread_once(&fetched, fetch);
+	EVP_MAC_CTX *context = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
 	bool good = context && EVP_MAC_init(context, (const unsigned char *)key.ptr, key.len, parameters) == 1;
 	for (size_t i = 0; good && i < count; i++)
 		good = EVP_MAC_update(context, (const unsigned char *)parts[i].ptr, parts[i].len) == 1;
