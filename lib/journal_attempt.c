@@ -32,8 +32,7 @@ static bool find_ref(struct journal *j, const struct journal_ref *ref, struct jo
 	*to = journal_destination_known(j, ref->destination);
 	if (*to && find_by_key(j, ref, row))
 		return true;
-	int64_t event = *to ? journal_find_event(j, ref->source, ref->id) : 0;
-	return event && journal_find_delivery(j, event, (*to)->id, row);
+	return *to && journal_find_named(j, ref->source, ref->id, (*to)->id, row);
 }
 
 /* Whether the line's claim is the row's last, and nobody has started under it. */
@@ -272,9 +271,11 @@ static void note_outcome(struct journal *j, const struct journal_delivery *row, 
 
 static void keep_exchange(struct journal *j, const struct journal_delivery *row, const struct journal_outcome *outcome)
 {
+	if (!row->stored)
+		return;
 	if (outcome->sent.ptr) {
-		struct db_query *q = db_query(&j->db, "INSERT OR REPLACE INTO sent SELECT :event, :destination, :body "
-						      "WHERE EXISTS (SELECT 1 FROM payload WHERE event = :event)");
+		struct db_query *q =
+		    db_query(&j->db, "INSERT OR REPLACE INTO sent VALUES (:event, :destination, :body)");
 		db_set_int(q, ":event", row->event);
 		db_set_int(q, ":destination", row->destination);
 		db_set_blob(q, ":body", outcome->sent);
@@ -282,8 +283,7 @@ static void keep_exchange(struct journal *j, const struct journal_delivery *row,
 	}
 	if (outcome->head.len || outcome->answer.len) {
 		struct db_query *q = db_query(&j->db, "INSERT OR REPLACE INTO answer "
-						      "SELECT :event, :destination, :n, :head, :body "
-						      "WHERE EXISTS (SELECT 1 FROM payload WHERE event = :event)");
+						      "VALUES (:event, :destination, :n, :head, :body)");
 		db_set_int(q, ":event", row->event);
 		db_set_int(q, ":destination", row->destination);
 		db_set_int(q, ":n", outcome->attempt);
@@ -298,8 +298,8 @@ static void keep_record(struct journal *j, const struct journal_delivery *row, s
 	if (!record.len || !row->subject_key)
 		return;
 	struct db_query *q =
-	    db_query(&j->db, "INSERT OR REPLACE INTO record SELECT :destination, source, subject, :record "
-			     "FROM event WHERE seq = :event");
+	    db_query(&j->db, "INSERT INTO record SELECT :destination, source, subject, :record FROM event "
+			     "WHERE seq = :event ON CONFLICT DO UPDATE SET record = excluded.record");
 	db_set_int(q, ":destination", row->destination);
 	db_set_text(q, ":record", record);
 	db_set_int(q, ":event", row->event);

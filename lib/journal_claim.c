@@ -32,20 +32,18 @@ struct turn {
 
 /* ---- one delivery ---- */
 
-bool journal_find_delivery(struct journal *j, int64_t event, int64_t destination, struct journal_delivery *row)
+#define DELIVERY_COLUMNS                                                                                               \
+	"SELECT status, due_at IS NOT NULL, claim, lapses, attempts, spent, started_at, subject_key, received_at, "    \
+	"updated_at, kind, code IS NOT NULL, ordered, expired_at IS NULL, event, destination "
+
+static bool take_delivery(struct db_query *q, struct journal_delivery *row)
 {
-	struct db_query *q = db_query(
-	    &j->db, "SELECT status, due_at IS NOT NULL, claim, lapses, attempts, spent, started_at, subject_key, "
-		    "received_at, updated_at, kind, code IS NOT NULL, ordered FROM delivery JOIN event ON seq = event "
-		    "WHERE event = :event AND destination = :destination");
-	db_set_int(q, ":event", event);
-	db_set_int(q, ":destination", destination);
 	bool found = db_row(q);
 	if (found) {
 		enum journal_status status = (enum journal_status)db_int(q, 0);
 		*row = (struct journal_delivery){
-		    .event = event,
-		    .destination = destination,
+		    .event = db_int(q, 14),
+		    .destination = db_int(q, 15),
 		    .status = status,
 		    .open = db_int(q, 1),
 		    .claim = db_int(q, 2),
@@ -60,10 +58,35 @@ bool journal_find_delivery(struct journal *j, int64_t event, int64_t destination
 		    .recovered = status == JOURNAL_DELIVERED && db_int(q, 4) - db_int(q, 5) > 1,
 		    .troubled = (status == JOURNAL_FAILED || status == JOURNAL_RETRYING) && db_int(q, 11),
 		    .has_code = db_int(q, 11),
-		    .ordered = db_int(q, 12)};
+		    .ordered = db_int(q, 12),
+		    .stored = db_int(q, 13)};
 	}
 	db_done(q);
 	return found;
+}
+
+bool journal_find_delivery(struct journal *j, int64_t event, int64_t destination, struct journal_delivery *row)
+{
+	struct db_query *q = db_query(&j->db, DELIVERY_COLUMNS "FROM delivery JOIN event ON seq = event "
+							       "WHERE event = :event AND destination = :destination");
+	db_set_int(q, ":event", event);
+	db_set_int(q, ":destination", destination);
+	return take_delivery(q, row);
+}
+
+bool journal_find_named(struct journal *j, struct slice source, struct slice id, int64_t destination,
+			struct journal_delivery *row)
+{
+	struct db_query *q = db_query(&j->db, DELIVERY_COLUMNS
+				      "FROM event CROSS JOIN delivery ON event = seq AND destination = :destination "
+				      "WHERE id = :id AND +source = :source"); /* not by source */
+	db_set_int(q, ":destination", destination);
+	db_set_text(q, ":source", source);
+	db_set_text(q, ":id", id);
+	if (take_delivery(q, row))
+		return true;
+	int64_t event = journal_find_event(j, source, id); /* it may have been erased */
+	return event && journal_find_delivery(j, event, destination, row);
 }
 
 void journal_end_delivery(struct journal *j, const struct journal_delivery *row, enum journal_status status,

@@ -82,6 +82,7 @@ struct journal_delivery {
 	int64_t received_at, updated_at;
 	bool recovered;          /* delivered after more than one attempt */
 	bool ordered;            /* its subject's order is kept */
+	bool stored;             /* the event's payload has not expired */
 	bool has_code, troubled; /* has an error; the same while it is failed or retrying */
 };
 
@@ -131,6 +132,8 @@ int64_t journal_find_event(struct journal *j, struct slice source, struct slice 
 bool journal_add_delivery(struct journal *j, int64_t event, int64_t destination, int64_t now);
 
 bool journal_find_delivery(struct journal *j, int64_t event, int64_t destination, struct journal_delivery *row);
+bool journal_find_named(struct journal *j, struct slice source, struct slice id, int64_t destination,
+			struct journal_delivery *row);
 
 /* Is the order of the destination's subjects kept? It is not until somebody asks; each call brings some more open deliveries into
  * the index, and new ones come into it from the first call on. The other one only looks, and needs no transaction. */

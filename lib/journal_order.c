@@ -119,7 +119,7 @@ int64_t journal_failed_before(struct journal *j, const struct journal_delivery *
 /* It stands in the lane of those that are held, or is due only when it is to be looked at again. */
 void journal_wake_next(struct journal *j, const struct journal_delivery *row, int64_t now)
 {
-	if (!row->subject_key || !row->ordered)
+	if (!row->subject_key || (!row->ordered && row->status != JOURNAL_FAILED))
 		return;
 	struct db_query *q = db_query(
 	    &j->db, "SELECT event, lane, attempts, status, due_at FROM delivery WHERE destination = :destination "
