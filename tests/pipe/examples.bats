@@ -30,7 +30,11 @@ setup() {
 	local file name
 	for file in "$examples"/destinations/*.json; do
 		name=$(basename "$file" .json)
-		evt-deliver -d "$name" </dev/null
+		if jq -e .program "$file" >/dev/null; then
+			evt-deliver --start -d "$name" </dev/null
+		else
+			evt-deliver -d "$name" </dev/null
+		fi
 	done
 }
 
