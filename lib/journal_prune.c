@@ -120,10 +120,13 @@ static int sweep_all(struct journal *j, const struct sweep *sweep, struct journa
 	return 0;
 }
 
+/* By way of what is open, which is little: a long look would keep the WAL from being moved meanwhile. */
 static void count_kept(struct journal *j, struct journal_prune *prune)
 {
-	struct db_query *q = db_query(&j->db, "SELECT count(*) FROM event e JOIN payload p ON p.event = e.seq "
-					      "WHERE e.received_at < :before AND " OPEN_DELIVERY);
+	struct db_query *q = db_query(&j->db, "SELECT count(DISTINCT d.event) FROM delivery d "
+					      "CROSS JOIN event e ON e.seq = d.event "
+					      "CROSS JOIN payload p ON p.event = d.event "
+					      "WHERE d.due_at IS NOT NULL AND e.received_at < :before");
 	db_set_int(q, ":before", prune->payloads_before);
 	prune->kept_open = db_row(q) ? db_int(q, 0) : 0;
 	db_done(q);
