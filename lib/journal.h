@@ -416,7 +416,7 @@ int journal_courses(struct journal *j, int64_t now, bool (*each)(const struct jo
 		    void *context, struct diag *d);
 
 /* Troubled deliveries with the same destination, the same code and errors that are alike (alike.h), the most frequent first; of the
- * 1000 of each destination that came into trouble last, or of the 1000 newest of a filter. `error` is the last one's. */
+ * 500 of each destination that came into trouble last, or of the 500 newest of a filter. `error` is the last one's. */
 struct journal_trouble {
 	struct slice destination, code, error;
 	int64_t count, failed;     /* of `count`, for good */

@@ -8,7 +8,7 @@
 #include "journal_internal.h"
 
 enum {
-	LOOKED_AT = 1000, /* troubled deliveries, the newest of each destination, whose errors are put together */
+	LOOKED_AT = 500, /* troubled deliveries, the newest of each destination, whose errors are put together */
 	GROUPS = 500,     /* of alike ones */
 };
 
