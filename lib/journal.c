@@ -22,8 +22,8 @@ enum {
 	APPLICATION_ID = 0x4556544a, /* "EVTJ" */
 	SCHEMA_VERSION = sizeof migrations / sizeof migrations[0],
 	LOCK_WAIT_MS = 10000,
-	WAL_PAGES_LARGE = 1000, /* 4 MiB: moved into the database by whoever commits */
-	WAL_PAGES_SMALL = 64,   /* not worth an idle moment */
+	WAL_PAGES_LARGE = 250, /* 1 MiB: moved into the database by whoever commits */
+	WAL_PAGES_SMALL = 64,  /* not worth an idle moment */
 };
 
 static const char *const status_names[JOURNAL_STATUSES] = {"received", "processing", "delivered",
