@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sender_internal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -239,7 +240,8 @@ static bool poll_for(struct sender *s, int fd, short events)
 {
 	size_t count = s->polled_count;
 	if ((size_t)fd >= count) {
-		size_t wanted = 2 * ((size_t)fd + 32);
+		size_t wanted =
+		    (size_t)fd + 1; /* no more: poll refuses more places than a process may have descriptors */
 		struct pollfd *grown = realloc(s->polled, wanted * sizeof *grown);
 		if (!grown)
 			return false;
@@ -316,17 +318,18 @@ static void drain(int fd)
 		continue;
 }
 
-/* Waits for the descriptors of others as well, and takes them out again. How many sockets of libcurl's are ready? -1: out of memory. */
-static int poll_all(struct sender *s, struct curl_waitfd *extra, unsigned count, int timeout_ms)
+/* Waits for the descriptors of others as well, and takes them out again. How many sockets of libcurl's are ready? */
+static int poll_all(struct sender *s, struct curl_waitfd *extra, unsigned count, int timeout_ms, struct diag *d)
 {
 	for (unsigned i = 0; i < count; i++)
 		if (!poll_for(s, extra[i].fd,
 			      (short)((extra[i].events & CURL_WAIT_POLLIN ? POLLIN : 0) |
 				      (extra[i].events & CURL_WAIT_POLLOUT ? POLLOUT : 0))))
-			return -1;
+			return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
 	int ready = poll(s->polled, s->polled_count, timeout_ms);
-	if (ready < 0)
-		ready = 0; /* a signal */
+	if (ready < 0 && errno != EINTR)
+		return diag_errno(d, DIAG_TRY_AGAIN, errno, "cannot wait for sockets");
+	ready = ready < 0 ? 0 : ready;
 	for (unsigned i = 0; i < count; i++) {
 		struct pollfd *p = &s->polled[extra[i].fd];
 		extra[i].revents = ready ? p->revents : 0;
@@ -340,9 +343,9 @@ int sender_wait(struct sender *s, struct curl_waitfd *extra, unsigned count, int
 {
 	sender_review_tokens(s);
 	CURLMcode code = run_timers(s);
-	int ready = poll_all(s, extra, count, wait_for(s, until_next_end(s, timeout_ms)));
+	int ready = poll_all(s, extra, count, wait_for(s, until_next_end(s, timeout_ms)), d);
 	if (ready < 0)
-		return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
+		return -1;
 	struct pollfd *wake = &s->polled[s->wake[0]];
 	if (ready && wake->revents) {
 		drain(wake->fd);
