@@ -8,7 +8,16 @@
 #include "options.h"
 #include "web.h"
 
-enum asked_for { ASKED_HISTORY, ASKED_EVENTS, ASKED_PAYLOAD, ASKED_SUMMARY, ASKED_VERDICT, ASKED_METRICS, ASKED_PAGES, ASKED_SOUNDNESS };
+enum asked_for {
+	ASKED_HISTORY,
+	ASKED_EVENTS,
+	ASKED_PAYLOAD,
+	ASKED_SUMMARY,
+	ASKED_VERDICT,
+	ASKED_METRICS,
+	ASKED_PAGES,
+	ASKED_SOUNDNESS
+};
 
 struct asked {
 	enum asked_for what;

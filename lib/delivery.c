@@ -355,7 +355,8 @@ static int loop(struct delivery *r, struct diag *d)
 		if (take_turn(r, d) < 0)
 			return -1;
 		flush_printed(r);
-		if (take_lines(r, d) < 0) /* last, so that no whole line is left in the buffer when more is read into it */
+		/* Last, so that no whole line is left in the buffer when more is read into it. */
+		if (take_lines(r, d) < 0)
 			return -1;
 		if (is_done(r))
 			return 0;

@@ -256,7 +256,7 @@ int journal_give_up(struct journal *j, const struct journal_key *keys, size_t co
 /* Which deliveries. Zero or SLICE_NONE in a member: not asked for. */
 struct journal_filter {
 	int64_t since, until;  /* received: since <= received_at < until */
-	int64_t changed_since; /* journal_troubles alone, and without any but destination: updated_at is not before it */
+	int64_t changed_since; /* journal_troubles alone, with destination at most: updated_at is not before it */
 	unsigned statuses;     /* bit (1 << enum journal_status) for each that is wanted */
 	struct slice type;     /* GLOB pattern */
 	struct slice source, destination, subject;

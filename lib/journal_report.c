@@ -9,7 +9,7 @@
 
 enum {
 	LOOKED_AT = 500, /* troubled deliveries, the newest of each destination, whose errors are put together */
-	GROUPS = 500,     /* of alike ones */
+	GROUPS = 500,    /* of alike ones */
 };
 
 static int finish(struct journal *j, struct db_query *q, struct buf *sql, struct diag *d)

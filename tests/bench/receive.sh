@@ -18,6 +18,7 @@ command -v wrk >/dev/null || {
 }
 work=$(mktemp -d) || exit 70
 pids=''
+# shellcheck disable=SC2317 # called by the trap
 finish() {
 	for pid in $pids; do
 		kill "$pid" 2>/dev/null

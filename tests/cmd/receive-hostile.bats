@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # evt-receive against what the open internet sends: raw sockets, and real senders served beside them.
 
-# shellcheck disable=SC2153 # STATUS is stop's
+# shellcheck disable=SC2153,SC2030,SC2031 # STATUS is stop's; each test has a journal of its own
 load ../lib
 
 setup() {
@@ -450,7 +450,7 @@ is_taken() { # BODY: by a sender that tries again
 	unshare -rn true 2>/dev/null || skip "no network namespace can be made here"
 	echo '{"connections_per_address": 20}' >"$EVT_CONFIG/receive.json"
 	export BATS_TEST_TMPDIR
-	# In a network of its own, where this machine has three addresses that are not loopback.
+	# shellcheck disable=SC2016 # expanded by the inner shell, in a network of its own, where this machine has three addresses that are not loopback.
 	unshare -rn bash -e -c '
 		ip link set lo up
 		for n in 1 2 3; do ip address add 192.0.2.$n/32 dev lo; done

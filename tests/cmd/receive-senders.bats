@@ -9,7 +9,9 @@ PACKAGES=(standardwebhooks svix stripe @octokit/webhooks-methods twilio @hubspot
 # Into a folder under $BUILD, once; its place is $MODULES.
 install_libraries() {
 	local dir=$BUILD/npm-senders package
-	command -v npm >/dev/null && command -v node >/dev/null || skip 'no node or npm here'
+	if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
+		skip 'no node or npm here'
+	fi
 	MODULES=$dir/node_modules
 	for package in "${PACKAGES[@]}"; do
 		[ -d "$MODULES/$package" ] && continue
