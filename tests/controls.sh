@@ -104,7 +104,7 @@ build build/tests/test_journal
 must_fail 'a claim started twice' unit "$tree/build" journal
 
 mutant unscrubbed
-change lib/journal_erase.c 's/^\tif (dirty)$/\tif (false)/'
+change lib/journal_erase.c 's/^\t\*erased = !dirty;$/\tdirty = false;\n&/'
 build
 must_fail 'pages in use not overwritten' pruning "$tree/build" "$gone"
 
