@@ -102,10 +102,10 @@ for name; do
 	began=$(date +%s)
 	{
 		run "$name" 2>&1
-		echo $? >"$work/status"
+		echo $? >"$work/ended"
 	} | tee "$work/$name"
 	cat "$work/$name" >>"$work/output"
-	[ "$(cat "$work/status")" -eq 0 ] || failed="$failed $name"
+	[ "$(cat "$work/ended")" -eq 0 ] || failed="$failed $name"
 	echo "($name: $(($(date +%s) - began)) s)"
 done
 
