@@ -174,8 +174,9 @@ static int64_t pragma(struct db *db, const char *sql)
 
 static int check_version(struct journal *j, int64_t *version, struct diag *d)
 {
-	int64_t application = pragma(&j->db, "PRAGMA application_id");
+	/* In this order: somebody may be making the journal just now, and tables are never there without their application_id. */
 	int64_t tables = pragma(&j->db, "SELECT count(*) FROM sqlite_schema");
+	int64_t application = pragma(&j->db, "PRAGMA application_id");
 	*version = pragma(&j->db, "PRAGMA user_version");
 	if (db_failed(&j->db, d) < 0)
 		return -1;
