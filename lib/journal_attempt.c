@@ -340,6 +340,15 @@ static void settle_row(struct journal *j, const struct journal_delivery *row, co
 		journal_wake_next(j, row, now);
 }
 
+/* Of an attempt whose source record has been erased since, that it was made is all that is kept: the words and the record of the
+ * destination may name the person. */
+static void blank_outcome(struct journal_outcome *outcome)
+{
+	outcome->record = outcome->sent = outcome->head = outcome->answer = SLICE_NONE;
+	if (outcome->error.ptr)
+		outcome->error = SLICE(JOURNAL_ERASED);
+}
+
 static void outcome_one(struct journal *j, struct journal_outcome *outcome, int64_t now)
 {
 	struct journal_delivery row;
@@ -347,6 +356,8 @@ static void outcome_one(struct journal *j, struct journal_outcome *outcome, int6
 	outcome->late = true;
 	if (!find_ref(j, &outcome->ref, &row, &to))
 		return; /* pruned since: nothing is left to say it of */
+	if (row.erased)
+		blank_outcome(outcome);
 	outcome->late = row.claim != outcome->ref.claim || row.attempts != outcome->attempt || !row.started_at;
 	note_outcome(j, &row, outcome);
 	keep_exchange(j, &row, outcome);

@@ -34,7 +34,8 @@ struct turn {
 
 #define DELIVERY_COLUMNS                                                                                               \
 	"SELECT status, due_at IS NOT NULL, claim, lapses, attempts, spent, started_at, subject_key, received_at, "    \
-	"updated_at, kind, code IS NOT NULL, ordered, expired_at IS NULL, event, destination "
+	"updated_at, kind, code IS NOT NULL, ordered, expired_at IS NULL, event, destination, " \
+	"digest = zeroblob(32) "
 
 static bool take_delivery(struct db_query *q, struct journal_delivery *row)
 {
@@ -59,7 +60,8 @@ static bool take_delivery(struct db_query *q, struct journal_delivery *row)
 		    .troubled = (status == JOURNAL_FAILED || status == JOURNAL_RETRYING) && db_int(q, 11),
 		    .has_code = db_int(q, 11),
 		    .ordered = db_int(q, 12),
-		    .stored = db_int(q, 13)};
+		    .stored = db_int(q, 13),
+		    .erased = db_int(q, 16)};
 	}
 	db_done(q);
 	return found;

@@ -7,8 +7,6 @@
 
 enum { STEP = 50 }; /* events in one transaction at most */
 
-#define WHY "erased on request"
-
 /* ---- which events ---- */
 
 struct found {
@@ -138,7 +136,7 @@ static void stop_delivery(struct journal *j, int64_t event, int64_t destination,
 	struct journal_destination *to = row.started_at ? journal_destination_known(j, name) : NULL;
 	if (to)
 		journal_note_unknown(j, to, &row);
-	journal_end_delivery(j, &row, JOURNAL_SKIPPED, "erased", SLICE(WHY), now);
+	journal_end_delivery(j, &row, JOURNAL_SKIPPED, "erased", SLICE(JOURNAL_ERASED), now);
 }
 
 static void stop_deliveries(struct journal *j, int64_t event, int64_t now)
@@ -172,10 +170,10 @@ static void blank_event(struct journal *j, int64_t event, struct slice subject)
 	q = db_query(&j->db,
 		     "UPDATE delivery SET subject_key = NULL, record = NULL, error = iif(error IS NULL, NULL, :why) "
 		     "WHERE event = :event");
-	journal_set_error(j, q, ":why", SLICE(WHY), event);
+	journal_set_error(j, q, ":why", SLICE(JOURNAL_ERASED), event);
 	db_set_int(q, ":event", event);
 	db_run(q);
-	run(j, "UPDATE attempt SET error = '" WHY "' WHERE event = :event AND error IS NOT NULL", event);
+	run(j, "UPDATE attempt SET error = '" JOURNAL_ERASED "' WHERE event = :event AND error IS NOT NULL", event);
 }
 
 /* True when there is something to be told. */

@@ -83,6 +83,7 @@ struct journal_delivery {
 	bool recovered;          /* delivered after more than one attempt */
 	bool ordered;            /* its subject's order is kept */
 	bool stored;             /* the event's payload has not expired */
+	bool erased;             /* evt-prune --subject was here: nothing of the source record comes back into it */
 	bool has_code, troubled; /* has an error; the same while it is failed or retrying */
 };
 
@@ -118,6 +119,9 @@ void journal_save_tallies(struct journal *j); /* writes what was counted; part o
 /* Empty cells before the one time go, and the receipt of events and failed attempts before the other. */
 void journal_sweep_tallies(struct journal *j, int64_t before, int64_t long_before);
 void journal_free_tallies(struct journal *j);
+
+/* In place of the texts of an erased event. Its digest is zeroes, which is what tells that it was erased. */
+#define JOURNAL_ERASED "erased on request"
 
 /* What tells an id again once it is erased: event.key. */
 int64_t journal_event_key(struct slice id);

@@ -250,6 +250,30 @@ is_sending() {
 	tallies_hold
 }
 
+@test "--subject: an answer that comes after it brings nothing of the record back" {
+	customers
+	destination_rules '[{"body": "a3", "answers": [{"delay_ms": 2000, "body": {"id": "rec-of-ann@example.com"}}]},
+		{"body": "a4", "answers": [{"delay_ms": 2000, "status": 422, "body": {"why": "no private-ann@example.com here"}}]}]'
+	order a4 ann@example.com | evt-receive -q -s orders >/dev/null
+	evt-retry >"$BATS_TEST_TMPDIR/lines"
+	spawn deliver evt-deliver <"$BATS_TEST_TMPDIR/lines" >/dev/null
+	both_are_sent() {
+		[ "$(query "select count(*) from history where status = 'processing' and attempts = 1")" -eq 2 ]
+	}
+	wait_until both_are_sent
+	end_leases # a start whose lease has ended is not waited for
+	evt-prune --subject ann@example.com | grep -q '"receipt":"erased"'
+	wait_until is_gone "$PID"
+	[ "$(requests 'select(.body | test("a[34]")) | .status' | wc -l)" -eq 2 ] # both were answered
+	[ "$(query "select group_concat(status || ':' || coalesce(destination_record, '-') || ':' || coalesce(error, '-'), ' ')
+		from (select * from history where id in ('a3', 'a4') order by id)")" = 'delivered:-:- skipped:-:erased on request' ]
+	[ "$(query "select count(*) from attempt where error like '%ann%'")" -eq 0 ]
+	[ "$(query "select count(*) from record where subject = 'ann@example.com'")" -eq 0 ]
+	is_erased 'ann@'
+	is_erased 'rec-of-ann'
+	tallies_hold
+}
+
 # ---- how long is long enough ----
 
 @test "prune.json has the ages; a schedule that is longer is refused, exit 78" {
