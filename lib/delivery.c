@@ -155,9 +155,11 @@ static void begin_stop(struct delivery *r)
 {
 	if (r->stopping) {
 		r->abandoned = true;
+		journal_hurry(r->journal);
 		return;
 	}
 	r->stopping = true;
+	r->stopped_at = clock_monotonic();
 	diag_notice("stopping: %d under way will be waited for", r->flying);
 }
 
@@ -261,6 +263,8 @@ static void flush_printed(struct delivery *r)
 /* The next turn begins before the consequences of the last are drawn: the disk and the network are busy at the same time. */
 static int take_turn(struct delivery *r, struct diag *d)
 {
+	if (delivery_is_overdue(r))
+		journal_hurry(r->journal);
 	if (delivery_end_turn(r, false, d) < 0)
 		return -1;
 	if (!r->commit.turn && clock_monotonic() >= r->pause_until) {

@@ -56,10 +56,12 @@ struct delivery {
 	bool input_ended, read_failed, stopping, abandoned;
 	bool closing; /* the loop is over: nothing is sent any more */
 	struct diag read_failure;
-	int64_t full_since;                           /* monotonic; 0: reading does not wait */
-	uint64_t full_line;                           /* the line that had been read by then */
-	int64_t failing_since, pause_until, pause_ms; /* while the journal is not to be had */
-	bool idle;                                    /* journal_idle has been called, and nothing has happened since */
+	int64_t full_since;            /* monotonic; 0: reading does not wait */
+	uint64_t full_line;            /* the line that had been read by then */
+	int64_t trying_since;          /* monotonic: when the first of the turns that nothing came of began; 0: none */
+	int64_t pause_until, pause_ms; /* while the journal is not to be had */
+	int64_t stopped_at;            /* monotonic */
+	bool idle;                     /* journal_idle has been called, and nothing has happened since */
 	unsigned short random[3];
 	struct buf printed;            /* what -p has still to write */
 	int64_t print_until;           /* monotonic; 0: no bound */
@@ -84,6 +86,9 @@ static inline void delivery_land(struct delivery *r, struct lane *l)
 	l->flying--;
 	r->flying--;
 }
+
+/* Told to stop, with no request under way, and the journal not to be had for a while: it is waited for no longer. */
+bool delivery_is_overdue(const struct delivery *r);
 
 /* Takes what is to be recorded, ended, given back and started, as far as one transaction goes, and has it committed. False when there
  * is nothing of that. Until delivery_end_turn has seen it end, no other turn begins, and nobody else touches the journal. */

@@ -6,6 +6,7 @@
 enum {
 	PAUSE_MS = 1000, /* at the most, between tries while the journal is not to be had */
 	GIVE_UP_MS = 60 * 1000,
+	GIVE_UP_STOPPING_MS = 5 * 1000,
 	SPARE_BYTES = 16 * 1024, /* that an attempt may keep for its next use */
 };
 
@@ -232,25 +233,31 @@ void delivery_settle(struct delivery *r, struct delivery_turn *t)
 	settle_ends(r, t);
 	settle_returned(r, t);
 	settle_starts(r, t);
-	r->failing_since = r->pause_until = r->pause_ms = 0;
 	r->over = NULL;
 }
 
-/* Nothing was recorded: what was to be started stays, what has ended is kept until it can be recorded. Gives up after a minute. */
+bool delivery_is_overdue(const struct delivery *r)
+{
+	int waiting = r->commit.turn ? (int)r->commit.turn->starting.count : 0; /* for their start */
+	int64_t since = r->trying_since > r->stopped_at ? r->trying_since : r->stopped_at;
+	return r->stopping && r->flying == waiting && r->trying_since &&
+	       clock_monotonic() - since >= GIVE_UP_STOPPING_MS;
+}
+
+/* Nothing was recorded: what was to be started stays, what has ended is kept until it can be recorded. Gives up after a minute, or
+ * when nobody wants to wait so long. */
 static int bear_failure(struct delivery *r, struct delivery_turn *t, struct diag *d)
 {
 	int64_t clock = clock_monotonic();
 	undo(r, t);
-	if (!r->failing_since) {
-		r->failing_since = clock;
+	if (!r->pause_ms)
 		diag_error("%s; trying again", d->text);
-	}
 	r->pause_ms = r->pause_ms ? 2 * r->pause_ms : 50;
 	if (r->pause_ms > PAUSE_MS)
 		r->pause_ms = PAUSE_MS;
 	r->pause_until = clock + r->pause_ms;
 	bool passing = d->code == DIAG_TRY_AGAIN || d->code == DIAG_IO;
-	return passing && clock - r->failing_since < GIVE_UP_MS ? 0 : -1;
+	return passing && clock - r->trying_since < GIVE_UP_MS && !delivery_is_overdue(r) ? 0 : -1;
 }
 
 bool delivery_begin_turn(struct delivery *r, int64_t now)
@@ -258,6 +265,7 @@ bool delivery_begin_turn(struct delivery *r, int64_t now)
 	struct delivery_turn *t = r->over == &r->turns[0] ? &r->turns[1] : &r->turns[0];
 	if (!gather(r, t, now))
 		return false;
+	r->trying_since = r->trying_since ? r->trying_since : clock_monotonic();
 	delivery_commit_begin(r, t, now);
 	return true;
 }
@@ -270,6 +278,7 @@ int delivery_end_turn(struct delivery *r, bool wait, struct diag *d)
 		return 0;
 	if (result < 0)
 		return bear_failure(r, t, d);
+	r->trying_since = r->pause_until = r->pause_ms = 0;
 	r->over = t;
 	return 0;
 }

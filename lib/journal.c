@@ -385,6 +385,11 @@ void journal_patience(struct journal *j, int64_t wait_ms)
 	j->patience_ms = wait_ms;
 }
 
+void journal_hurry(struct journal *j)
+{
+	lock_hurry(&j->lock);
+}
+
 int journal_begin(struct journal *j, struct diag *d)
 {
 	if (lock_take(&j->lock, j->patience_ms, d) < 0)

@@ -40,6 +40,9 @@ struct journal *journal_renew(const struct journal *j, struct diag *d); /* the s
 
 int journal_begin(struct journal *j, struct diag *d); /* waits for its turn, at most 10 s, or as long as told: */
 void journal_patience(struct journal *j, int64_t wait_ms);
+void journal_hurry(
+    struct journal
+	*j); /* from another thread: who waits for its turn, now or later, does so a tenth of a second at most */
 int journal_commit(struct journal *j, struct diag *d);
 void journal_rollback(struct journal *j);
 

@@ -13,7 +13,7 @@
 
 int lock_open(struct lock *l, const char *path, unsigned mode, struct diag *d)
 {
-	l->held = false;
+	l->held = l->hurried = false;
 	l->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (l->fd < 0 && errno == ENOSPC)
 		return diag_fail(d, DIAG_IO, "journal lock %s: no room for a new file: see df -h, and df -i for inodes",
@@ -79,15 +79,20 @@ static void stop_alarm(const struct sigaction *before)
 	sigaction(SIGALRM, before, NULL);
 }
 
+static bool goes_on(const struct lock *l, int64_t until)
+{
+	return !l->hurried && clock_monotonic() < until;
+}
+
 /* Both waits, under the alarm. 0, or the errno of what went wrong: EINTR when the time was over. */
 static int wait_for_turn(struct lock *l, int64_t until)
 {
 	int result;
-	while ((result = queue(l, F_OFD_SETLKW, F_WRLCK)) < 0 && clock_monotonic() < until)
+	while ((result = queue(l, F_OFD_SETLKW, F_WRLCK)) < 0 && goes_on(l, until))
 		continue;
 	if (result < 0)
 		return EINTR;
-	while ((result = flock(l->fd, LOCK_EX)) < 0 && errno == EINTR && clock_monotonic() < until)
+	while ((result = flock(l->fd, LOCK_EX)) < 0 && errno == EINTR && goes_on(l, until))
 		continue;
 	int error = result < 0 ? errno : 0;
 	queue(l, F_OFD_SETLK, F_UNLCK);
@@ -99,16 +104,22 @@ int lock_take(struct lock *l, int64_t wait_ms, struct diag *d)
 	if (lock_try(l))
 		return 0;
 	struct sigaction before;
+	int64_t began = clock_monotonic();
 	start_alarm(&before);
-	int error = wait_for_turn(l, clock_monotonic() + wait_ms);
+	int error = wait_for_turn(l, began + wait_ms);
 	stop_alarm(&before);
 	l->held = error == 0;
 	if (error == 0)
 		return 0;
 	if (error == EINTR)
 		return diag_fail(d, DIAG_TRY_AGAIN, "journal: another process has held its lock for %lld s: try again",
-				 (long long)(wait_ms / CLOCK_SECOND));
+				 (long long)((clock_monotonic() - began) / CLOCK_SECOND));
 	return diag_errno(d, DIAG_IO, error, "journal lock");
+}
+
+void lock_hurry(struct lock *l)
+{
+	l->hurried = true;
 }
 
 void lock_drop(struct lock *l)

@@ -490,6 +490,75 @@ two_requests() {
 	grep -q '1 sent without a recorded outcome' "$BATS_TEST_TMPDIR/deliver.err"
 }
 
+# The journal's lock, held by somebody else until the test lets go of it.
+hold_lock() {
+	mkfifo "$BATS_TEST_TMPDIR/let_go"
+	exec 7<>"$BATS_TEST_TMPDIR/let_go"
+	spawn holder flock "$EVT_JOURNAL-lock" sh -c 'echo held; read -r word' <"$BATS_TEST_TMPDIR/let_go" >"$BATS_TEST_TMPDIR/held" 7>&-
+	wait_until test -s "$BATS_TEST_TMPDIR/held"
+}
+
+is_answered() {
+	[ "$(wc -l <"$DEST_LOG")" -ge 1 ]
+}
+
+@test "a second SIGTERM ends at once while a commit waits for the journal" {
+	start_destination -r '[{"answers": [{"delay_ms": 300}]}]'
+	crm
+	line e1 '"data":1' >"$BATS_TEST_TMPDIR/lines"
+	spawn deliver evt-deliver <"$BATS_TEST_TMPDIR/lines" >/dev/null
+	local deliver=$PID began
+	wait_until is_started
+	hold_lock
+	wait_until is_answered # its outcome waits for the lock
+	kill "$deliver"
+	wait_until grep -q stopping "$BATS_TEST_TMPDIR/deliver.err"
+	began=${EPOCHREALTIME/./}
+	stop "$deliver" TERM
+	((${EPOCHREALTIME/./} - began < 3000000))
+	[ "$STATUS" -eq 75 ]
+	grep -q '1 sent without a recorded outcome' "$BATS_TEST_TMPDIR/deliver.err"
+	[ "$(status_of e1)" = processing ]
+	echo >&7
+	end_leases
+	evt-retry | evt-deliver
+	[ "$(history_of e1 'status, attempts')" = 'delivered|2' ]
+}
+
+@test "one SIGTERM while the journal cannot be had: given up after seconds, exit 75; what can be had in time is recorded" {
+	start_destination -r '[{"answers": [{"delay_ms": 300}]}]'
+	crm
+	line e1 '"data":1' >"$BATS_TEST_TMPDIR/lines"
+	spawn deliver evt-deliver <"$BATS_TEST_TMPDIR/lines" >/dev/null
+	local deliver=$PID began
+	wait_until is_started
+	hold_lock
+	wait_until is_answered
+	began=${EPOCHREALTIME/./}
+	stop "$deliver" TERM
+	((${EPOCHREALTIME/./} - began < 8000000))
+	((${EPOCHREALTIME/./} - began > 4000000))
+	[ "$STATUS" -eq 75 ]
+	grep -q '1 sent without a recorded outcome' "$BATS_TEST_TMPDIR/deliver.err"
+	echo >&7
+	rm "$BATS_TEST_TMPDIR/let_go" "$BATS_TEST_TMPDIR/held" "$BATS_TEST_TMPDIR/deliver.err"
+
+	# And now it is locked for a moment only.
+	: >"$DEST_LOG"
+	line e2 '"data":1' >"$BATS_TEST_TMPDIR/lines"
+	spawn deliver evt-deliver <"$BATS_TEST_TMPDIR/lines" >/dev/null
+	deliver=$PID
+	wait_until is_started 2
+	hold_lock
+	wait_until is_answered
+	kill "$deliver"
+	wait_until grep -q stopping "$BATS_TEST_TMPDIR/deliver.err"
+	echo >&7
+	stop "$deliver" CONT
+	[ "$STATUS" -eq 0 ]
+	[ "$(status_of e2)" = delivered ]
+}
+
 @test "what the breaker holds goes back to the journal, and the run ends well" {
 	start_destination -r '[{"answers": [{"status": 500}]}]'
 	crm '"concurrency": 1'
