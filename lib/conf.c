@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "buf.h"
 #include "clock.h"
 #include "confine.h"
 #include "place.h"
@@ -84,39 +85,61 @@ int conf_path(char *path, size_t size, const char *dir, const char *kind, struct
 {
 	if (!conf_is_name(name))
 		return diag_fail(d, DIAG_CONFIG, "%s: '%.*s' is not a name: only letters, digits, '.', '_' and '-' are",
-				 kind, (int)(name.len < 100 ? name.len : 100), name.ptr ? name.ptr : "");
-	int len = snprintf(path, size, "%s/%s/%.*s.json", dir, kind, (int)name.len, name.ptr);
+				 kind ? kind : "file", (int)(name.len < 100 ? name.len : 100),
+				 name.ptr ? name.ptr : "");
+	int len = kind ? snprintf(path, size, "%s/%s/%.*s.json", dir, kind, (int)name.len, name.ptr)
+		       : snprintf(path, size, "%s/%.*s.json", dir, (int)name.len, name.ptr);
 	return (size_t)len < size ? 0 : diag_fail(d, DIAG_CONFIG, "%s: too long a path", dir);
+}
+
+static int read_root(struct conf *c, FILE *file, struct diag *d)
+{
+	struct stat st;
+	json_error_t error;
+	if (fstat(fileno(file), &st) < 0)
+		return diag_errno(d, DIAG_CONFIG, errno, "%s", c->file);
+	if (st.st_size > FILE_LIMIT)
+		return diag_fail(d, DIAG_CONFIG, "%s: larger than %d bytes", c->file, FILE_LIMIT);
+	c->root = json_loadf(file, JSON_REJECT_DUPLICATES, &error);
+	if (!c->root)
+		return diag_fail(d, DIAG_CONFIG, "%s:%d:%d: %s", c->file, error.line, error.column, error.text);
+	return json_is_object(c->root) ? 0 : diag_fail(d, DIAG_CONFIG, "%s: expected a JSON object", c->file);
+}
+
+static int open_file(struct conf *c, const char *dir, const char *kind, struct slice name, bool optional,
+		     struct diag *d)
+{
+	if (conf_path(c->file, sizeof c->file, dir, kind, name, d) < 0)
+		return -1;
+	FILE *file = fopen(c->file, "re");
+	if (!file)
+		return optional && errno == ENOENT ? 0 : diag_errno(d, DIAG_CONFIG, errno, "%s", c->file);
+	int result = read_root(c, file, d);
+	fclose(file);
+	return result;
+}
+
+static int begin(struct conf *c, const char *dir, const char *kind, struct slice name, bool optional,
+		 struct conf_object *root, struct diag *d)
+{
+	*c = (struct conf){.dir = dir, .diag = d};
+	*root = (struct conf_object){.conf = c};
+	c->failed = open_file(c, dir, kind, name, optional, d) < 0;
+	if (c->failed)
+		return -1;
+	root_object(root, c);
+	return 0;
 }
 
 int conf_open(struct conf *c, const char *dir, const char *kind, struct slice name, struct conf_object *root,
 	      struct diag *d)
 {
-	*c = (struct conf){.dir = dir, .diag = d};
-	*root = (struct conf_object){.conf = c};
-	if (conf_path(c->file, sizeof c->file, dir, kind, name, d) < 0) {
-		c->failed = true;
-		return -1;
-	}
-	struct stat st;
-	if (stat(c->file, &st) < 0) {
-		c->failed = true;
-		return diag_errno(d, DIAG_CONFIG, errno, "%s", c->file);
-	}
-	if (st.st_size > FILE_LIMIT) {
-		c->failed = true;
-		return diag_fail(d, DIAG_CONFIG, "%s: larger than %d bytes", c->file, FILE_LIMIT);
-	}
-	json_error_t error;
-	c->root = json_load_file(c->file, JSON_REJECT_DUPLICATES, &error);
-	if (!c->root || !json_is_object(c->root)) {
-		c->failed = true;
-		if (c->root)
-			return diag_fail(d, DIAG_CONFIG, "%s: expected a JSON object", c->file);
-		return diag_fail(d, DIAG_CONFIG, "%s:%d:%d: %s", c->file, error.line, error.column, error.text);
-	}
-	root_object(root, c);
-	return 0;
+	return begin(c, dir, kind, name, false, root, d);
+}
+
+int conf_open_optional(struct conf *c, const char *dir, struct slice name, struct conf_object *root, struct diag *d)
+{
+	return begin(c, dir, NULL, name, true, root, d);
 }
 
 int conf_close(struct conf *c)
@@ -157,7 +180,8 @@ int conf_fail(struct conf_object *o, const char *key, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(why, sizeof why, format, args);
 	va_end(args);
-	return diag_fail(c->diag, DIAG_CONFIG, "%s: %s: %s", c->file, *at ? at : "/", why);
+	/* The pointer of the whole file is the empty text. */
+	return diag_fail(c->diag, DIAG_CONFIG, "%s%s%s: %s", c->file, *at ? ": " : "", at, why);
 }
 
 int conf_expected(struct conf_object *o, const char *key, const char *expected, const json_t *met)
@@ -181,6 +205,18 @@ static json_t *ask(struct conf_object *o, const char *key, enum conf_need need)
 	return value;
 }
 
+/* What could have been meant. */
+static void refuse_key(struct conf_object *o, const char *key)
+{
+	const char *asked;
+	json_t *value;
+	struct buf keys = BUF_INIT;
+	json_object_foreach (o->asked, asked, value)
+		buf_printf(&keys, "%s%s", keys.len ? ", " : "", asked);
+	conf_fail(o, key, "unknown key, expected one of %s", buf_slice(&keys).ptr);
+	buf_free(&keys);
+}
+
 void conf_end(struct conf_object *o)
 {
 	const char *key;
@@ -189,7 +225,7 @@ void conf_end(struct conf_object *o)
 		json_object_foreach (o->json, key, value) {
 			if (key[0] == '#' || json_object_get(o->asked, key))
 				continue;
-			conf_fail(o, key, "unknown key");
+			refuse_key(o, key);
 			break;
 		}
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* conf: reads configuration files strictly (evt-config(5)). Each key is asked for by name and type; what
  * nobody asked for is an error, keys that begin with "#" apart. The first error of a file is kept, names the file,
- * the JSON Pointer and what was expected, and turns every later call into a no-op, so that a reader may take all
+ * the JSON Pointer (but for the root, whose pointer is empty) and what was expected, and turns every later call into a no-op, so that a reader may take all
  * its keys in a straight line and look once at the end. Errors are DIAG_CONFIG. */
 #ifndef EVT_CONF_H
 #define EVT_CONF_H
@@ -41,8 +41,8 @@ bool conf_is_token(const char *text);
 bool conf_is_field_value(struct slice text);
 bool conf_is_one_of(const char *text, const char *const *list); /* ended by NULL; in either case */
 
-/* Where the file DIR/KIND/NAME.json is; refuses names other than [A-Za-z0-9._-]+, or starting with a dot, and paths over `size`. 0,
- * or -1 with DIAG_CONFIG. */
+/* Where the file DIR/KIND/NAME.json is (`kind` NULL: DIR/NAME.json); refuses names other than [A-Za-z0-9._-]+, or starting with a dot,
+ * and paths over `size`. 0, or -1 with DIAG_CONFIG. */
 int conf_path(char *path, size_t size, const char *dir, const char *kind, struct slice name, struct diag *d);
 
 /* Calls `each` with the name of every file DIR/KIND/NAME.json, in the order of names, until one returns -1. How many there were
@@ -53,6 +53,8 @@ int conf_each(const char *dir, const char *kind, int (*each)(struct slice name, 
 /* Reads DIR/KIND/NAME.json ("sources", "destinations", "maps"). 0, or -1 with DIAG_CONFIG. The object is the file's root. */
 int conf_open(struct conf *c, const char *dir, const char *kind, struct slice name, struct conf_object *root,
 	      struct diag *d);
+/* The same of DIR/NAME.json, which may be missing: then nothing stands in it. */
+int conf_open_optional(struct conf *c, const char *dir, struct slice name, struct conf_object *root, struct diag *d);
 int conf_close(struct conf *c); /* frees; 0 when all went well, else -1 */
 
 /* Ends the reading of an object: complains of every key that was not asked for. */

@@ -62,7 +62,9 @@ int jconf_fail(struct jconf *c, uint32_t node, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(why, sizeof why, format, args);
 	va_end(args);
-	diag_fail(c->diag, DIAG_CONFIG, "%s: %.*s: %s", c->file, POINTER_SIZE, pointer.len ? pointer.data : "/", why);
+	/* The pointer of the whole file is the empty text. */
+	diag_fail(c->diag, DIAG_CONFIG, "%s%s%.*s: %s", c->file, pointer.len ? ": " : "", POINTER_SIZE,
+		  buf_slice(&pointer).ptr, why);
 	buf_free(&pointer);
 	return -1;
 }
@@ -152,6 +154,17 @@ static int find_key(const char *const *keys, struct slice name)
 	return -1;
 }
 
+/* What could have been meant. */
+static int refuse_key(struct jconf *c, uint32_t value, const char *const *keys)
+{
+	struct buf known = BUF_INIT;
+	for (int i = 0; keys[i]; i++)
+		buf_printf(&known, "%s%s", i ? ", " : "", keys[i]);
+	jconf_fail(c, value, "unknown key, expected one of %s", buf_slice(&known).ptr);
+	buf_free(&known);
+	return -1;
+}
+
 int jconf_members(struct jconf *c, uint32_t object, const char *const *keys, uint32_t *values)
 {
 	const struct jtext *j = &c->json;
@@ -165,7 +178,7 @@ int jconf_members(struct jconf *c, uint32_t object, const char *const *keys, uin
 			continue;
 		int i = find_key(keys, name);
 		if (i < 0)
-			return jconf_fail(c, k + 1, "unknown key");
+			return refuse_key(c, k + 1, keys);
 		if (values[i] != JTEXT_NOWHERE)
 			return jconf_fail(c, k + 1, "the key stands here twice");
 		values[i] = k + 1;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "retention.h"
 
-#include <unistd.h>
-
 #include "clock.h"
 #include "show.h"
 
@@ -12,21 +10,14 @@
 
 int retention_load(struct retention *r, const char *dir, struct diag *d)
 {
-	char path[4096];
 	struct conf c;
 	struct conf_object root;
-	*r = (struct retention){.payloads_ms = PAYLOADS_MS, .events_ms = EVENTS_MS};
-	if (conf_path(path, sizeof path, dir, ".", SLICE("prune"), d) < 0)
-		return -1;
-	if (access(path, F_OK) < 0)
-		return 0;
-	if (conf_open(&c, dir, ".", SLICE("prune"), &root, d) == 0) {
-		r->payloads_ms = conf_span(&root, "payloads", 0, LONGEST_MS, PAYLOADS_MS);
-		r->events_ms = conf_span(&root, "events", 0, LONGEST_MS, EVENTS_MS);
-		if (r->events_ms < r->payloads_ms)
-			conf_fail(&root, "events", "a payload goes with its event: not before \"payloads\"");
-		conf_end(&root);
-	}
+	conf_open_optional(&c, dir, SLICE("prune"), &root, d);
+	r->payloads_ms = conf_span(&root, "payloads", 0, LONGEST_MS, PAYLOADS_MS);
+	r->events_ms = conf_span(&root, "events", 0, LONGEST_MS, EVENTS_MS);
+	if (r->events_ms < r->payloads_ms)
+		conf_fail(&root, "events", "a payload goes with its event: not before \"payloads\"");
+	conf_end(&root);
 	return conf_close(&c);
 }
 

@@ -63,7 +63,7 @@ static void a_right_file_is_read(void **state)
 static void each_error_has_its_place_and_what_was_expected(void **state)
 {
 	(void)state;
-	expect("{}", "/: \"name\" is missing");
+	expect("{}", ": \"name\" is missing");
 	expect("{\"name\": 7}", "/name: expected a string, not 7");
 	expect("{\"name\": \"x\", \"count\": 10}", "/count: expected a whole number from 1 to 9, not 10");
 	expect("{\"name\": \"x\", \"count\": 1.5}", "/count: expected a whole number");
@@ -72,10 +72,38 @@ static void each_error_has_its_place_and_what_was_expected(void **state)
 	expect("{\"name\": \"x\", \"a/b\": 1}", "/a~1b: expected an object, not 1");
 	expect("{\"name\": \"x\", \"a/b\": {\"on\": 1}}", "/a~1b/on: expected true or false, not 1");
 	expect("{\"name\": \"x\", \"a/b\": {\"of\": true}}", "/a~1b/of: unknown key");
-	expect("{\"name\": \"x\", \"nmae\": \"y\"}", "/nmae: unknown key");
+	expect("{\"name\": \"x\", \"nmae\": \"y\"}", "/nmae: unknown key, expected one of name");
 	expect("{\"name\": \"x\", \"name\": \"y\"}", "duplicate");
 	expect("[]", "expected a JSON object");
 	expect("{\"name\": ", ":1:");
+}
+
+static void an_optional_file_may_be_missing(void **state)
+{
+	(void)state;
+	struct conf c;
+	struct conf_object root;
+	assert_int_equal(conf_open_optional(&c, scratch_dir, SLICE("may-be"), &root, &d), 0);
+	assert_int_equal(conf_integer(&root, "count", 1, 9, 3), 3);
+	conf_end(&root);
+	assert_int_equal(conf_close(&c), 0);
+
+	scratch_put("may-be.json", "{\"count\": 4}", 0600);
+	assert_int_equal(conf_open_optional(&c, scratch_dir, SLICE("may-be"), &root, &d), 0);
+	assert_int_equal(conf_integer(&root, "count", 1, 9, 3), 4);
+	conf_end(&root);
+	assert_int_equal(conf_close(&c), 0);
+}
+
+static void a_file_that_cannot_be_opened_says_why(void **state)
+{
+	(void)state;
+	struct conf c;
+	struct conf_object root;
+	assert_int_equal(symlink("round.json", scratch_path("round.json")), 0);
+	assert_int_equal(conf_open_optional(&c, scratch_dir, SLICE("round"), &root, &d), -1);
+	assert_non_null(strstr(d.text, "round.json: Too many levels of symbolic links"));
+	assert_int_equal(conf_close(&c), -1);
 }
 
 static void names_cannot_leave_the_folder(void **state)
@@ -171,6 +199,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    EACH(a_right_file_is_read),
 	    EACH(each_error_has_its_place_and_what_was_expected),
+	    EACH(an_optional_file_may_be_missing),
+	    EACH(a_file_that_cannot_be_opened_says_why),
 	    EACH(names_cannot_leave_the_folder),
 	    EACH(secrets_stand_a_line_each),
 	    EACH(a_secret_that_others_can_read_is_refused_and_not_quoted),

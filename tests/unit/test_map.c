@@ -37,7 +37,7 @@ static void taken(const char *json)
 	map_free(map);
 }
 
-/* The message without the folder's name in front. */
+/* The message without the folder's name in front, and without the keys that an unknown one could have been. */
 static void refused(const char *json, const char *message)
 {
 	struct diag d;
@@ -47,6 +47,9 @@ static void refused(const char *json, const char *message)
 	assert_int_equal(d.code, DIAG_CONFIG);
 	const char *path = scratch_path("maps/m.json");
 	assert_memory_equal(d.text, path, strlen(path));
+	char *known = strstr(d.text, ", expected one of ");
+	if (known)
+		*known = '\0';
 	assert_string_equal(d.text + strlen(path), message);
 }
 
@@ -78,7 +81,7 @@ static void other_files_are_refused(void **state)
 	struct diag d;
 	refused("[]", ": expected a JSON object");
 	refused("{\"fields\":[\n  {]}", ":2:4: expected a name in quotes");
-	refused("{}", ": /: \"fields\" is missing");
+	refused("{}", ": \"fields\" is missing");
 	refused("{\"fields\":[]}", ": /fields: expected one field or more");
 	refused("{\"fields\":{}}", ": /fields: expected an array, not {}");
 	refused("{\"fields\":[1]}", ": /fields/0: expected an object, not 1");
