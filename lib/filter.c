@@ -31,17 +31,20 @@ static int wrong(struct diag *d, int option, const char *value, const char *expe
 static int take_instant(struct journal_filter *f, int option, const char *value, int64_t now, struct diag *d)
 {
 	int64_t at;
-	if (clock_parse_when(slice_of(value), now, &at) < 0 || at <= 0)
+	if (clock_parse_when(slice_of(value), now, &at) < 0)
 		return wrong(
 		    d, option, value,
 		    "a time such as 2026-11-23T06:30:00Z, 2026-11-23, @1795415400, 2h (ago), today or yesterday");
+	if (at < 1) /* 0 means "not asked for", and nothing was received before 1970 */
+		at = 1;
 	if (option == FILTER_SINCE)
 		f->since = at;
 	else
 		f->until = at;
 	if (f->since && f->until && f->until <= f->since)
-		return diag_fail(d, DIAG_USAGE, "--until '%.200s' is not later than --since: nothing lies between",
-				 value);
+		return diag_fail(d, DIAG_USAGE,
+				 "--%s '%.200s': --until is not later than --since: nothing lies between",
+				 option_name(option), value);
 	return 1;
 }
 
