@@ -34,6 +34,7 @@ int choice_take(struct choice *c, int option, const char *value, int64_t now, st
 /* NULL, or why the options mean nothing together. */
 static const char *find_fault(const struct choice *c)
 {
+	static const unsigned failed = 1u << JOURNAL_FAILED;
 	const struct journal_filter *f = &c->filter;
 	bool filtered = f->since || f->until || f->type.ptr || f->source.ptr || f->subject.ptr || f->error.ptr;
 	if (c->delivered && (c->failed || c->reason.ptr))
@@ -48,8 +49,8 @@ static const char *find_fault(const struct choice *c)
 		return "-f waits for what is due: it goes with nothing that is named";
 	if (c->mode == CHOICE_DUE && filtered)
 		return "filters go with ids, --failed, --delivered or --give-up";
-	if (f->statuses)
-		return "--status is evt-status's: failed ones are named with --failed";
+	if (f->statuses && !(c->failed && f->statuses == failed))
+		return "--status: only failed, with --failed; delivered ones are named with --delivered";
 	return NULL;
 }
 

@@ -237,6 +237,7 @@ enum journal_reopened {
 	JOURNAL_REOPENED,   /* claimed, its line is in the batch */
 	JOURNAL_BUSY,       /* in processing: refused */
 	JOURNAL_ENDED_WELL, /* delivered or skipped: goes again only when a destination is named */
+	JOURNAL_NOWHERE,    /* skipped or failed when it came, without a destination: one has to be named */
 	JOURNAL_EXPIRED,    /* its payload is gone */
 	JOURNAL_GONE,       /* no such delivery any more */
 };

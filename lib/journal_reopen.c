@@ -53,7 +53,7 @@ static enum journal_reopened reopen_one(struct journal *j, struct journal_key ke
 {
 	struct journal_destination *destination = destination_of(j, key, to);
 	if (!destination)
-		return JOURNAL_ENDED_WELL; /* skipped or refused when it came: it has no destination but a named one */
+		return JOURNAL_NOWHERE;
 	if (!has_payload(j, key.event))
 		return JOURNAL_EXPIRED;
 	struct journal_delivery row;

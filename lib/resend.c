@@ -82,6 +82,7 @@ static const struct {
 } reasons[] = {
     [JOURNAL_BUSY] = {"is in processing: a pipeline has it until its lease ends", "in processing"},
     [JOURNAL_ENDED_WELL] = {"is not failed: name a destination with -d to send it again", "not failed"},
+    [JOURNAL_NOWHERE] = {"has no destination: name one with -d to send it there", "without a destination"},
     [JOURNAL_EXPIRED] = {"its payload has expired", "payload expired"},
     [JOURNAL_GONE] = {"has been pruned meanwhile", "pruned meanwhile"},
 };

@@ -133,9 +133,20 @@ fail() {
 	[ "$(status_of x1)" = skipped ]
 	run evt-retry x1
 	[ "$status" -eq 1 ]
+	[[ $output == *"x1: has no destination: name one with -d"* ]]
 	run bash -c 'evt-retry -d crm x1 | jq -r .evtdestination'
 	[ "$output" = crm ]
 	[ "$(query "select count(*) from history")" -eq 1 ]
+}
+
+@test "--failed: one that failed at the door has no destination yet, and is told so" {
+	printf '{"id":"n1","kind":"order.paid"}\n' | evt-receive -q -s orders >/dev/null
+	[ "$(status_of n1)" = failed ]
+	run evt-retry --failed
+	[ "$status" -eq 1 ]
+	[[ $output == *"n1: has no destination: name one with -d"* ]]
+	run bash -c 'evt-retry -d crm n1 | jq -r .evtdestination'
+	[ "$output" = crm ]
 }
 
 @test "by id: an expired payload is refused" {
@@ -185,6 +196,17 @@ fail() {
 	[ "$(status_of o1)" = failed ]
 	run evt-retry -n --failed --type none
 	[ "$status" -eq 1 ]
+}
+
+@test "--dry-run keeps to --limit, and shows what would go to a destination for the first time" {
+	accept o1 o2 o3
+	[[ $(evt-retry -n --limit 2) == $'2\tcrm\treceived\t'* ]]
+	evt-retry | jq -c '.evterror = "made up"' | evt-deliver -q || true
+	[[ $(evt-retry -n --failed --limit 2) == $'2\tcrm\tfailed\t'* ]]
+	write_destination log <<<'{"url": "http://127.0.0.1:9/log"}'
+	[[ $(evt-retry -n -d log o1 o2) == $'2\tlog\treceived\torder.paid\t'* ]]
+	[[ $(evt-retry -n -d crm o1 o2) == $'2\tcrm\tfailed\torder.paid\t'* ]]
+	[ "$(query "select count(*) from history where destination = 'log'")" -eq 0 ]
 }
 
 @test "--delivered sends again what has arrived, where -d says" {
@@ -257,7 +279,7 @@ fail() {
 }
 
 @test "what means nothing together is refused" {
-	for words in "--failed o1" "--delivered" "--failed --give-up x" "--give-up x" "-f o1" "-f --failed" "--since 1h" "--status failed --failed" "--no-such"; do
+	for words in "--failed o1" "--delivered" "--failed --give-up x" "--give-up x" "-f o1" "-f --failed" "--since 1h" "--status failed,retrying --failed" "--no-such"; do
 		# shellcheck disable=SC2086 # words on purpose
 		run evt-retry $words
 		[ "$status" -eq 64 ]

@@ -49,6 +49,7 @@ static void options_say_which_and_what(void **state)
 	    {"id", CHOICE_IDS, 0},
 	    {"F", CHOICE_FAILED, STATUS(FAILED)},
 	    {"nFt", CHOICE_FAILED, STATUS(FAILED)},
+	    {"Fs", CHOICE_FAILED, STATUS(FAILED)}, /* the filters of evt-status, taken over as they stand */
 	    {"Dd", CHOICE_DELIVERED, STATUS(DELIVERED)},
 	    {"Gi", CHOICE_GIVE_UP, 0},
 	    {"Gt", CHOICE_GIVE_UP, STATUS(RECEIVED) | STATUS(RETRYING)},
@@ -69,7 +70,7 @@ static void what_means_nothing_together_is_refused(void **state)
 {
 	(void)state;
 	static const char *const cases[] = {"iF", "iDd", "D",   "FDd", "DGd", "G", "FG",
-					    "fi", "fF",  "fGd", "t",   "sF",  "s"};
+					    "fi", "fF",  "fGd", "t",   "Dds", "s"};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct choice c;
 		if (choose(&c, cases[i]) == 0)
