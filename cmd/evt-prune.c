@@ -11,7 +11,7 @@
 #include "receipt.h"
 #include "retention.h"
 
-static const char usage[] = "Usage: evt-prune [-nqv] [-c DIR] [-j FILE] [--payloads AGE] [--events AGE]\n"
+static const char usage[] = "usage: evt-prune [-nqv] [-c DIR] [-j FILE] [--payloads AGE] [--events AGE]\n"
 			    "       evt-prune [-nqv] [-j FILE] --subject RECORD [--source NAME]\n"
 			    "Removes old payloads, and later what is left of their events, from the journal.\n"
 			    "\n"

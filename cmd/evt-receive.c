@@ -16,7 +16,7 @@
 #include "stop.h"
 
 static const char usage[] =
-    "Usage: evt-receive [-qv] [-c DIR] [-j FILE] [-l [HOST:]PORT | -l unix:PATH]\n"
+    "usage: evt-receive [-qv] [-c DIR] [-j FILE] [-l [HOST:]PORT | -l unix:PATH]\n"
     "       evt-receive [-qv] [-c DIR] [-j FILE] -s SOURCE <RECORDS\n"
     "Journals the events that are posted to /SOURCE, answers when they are on disk, and writes each delivery's\n"
     "line to standard output when that is a pipe or a file. Without -l, standard input decides: a socket from inetd or\n"

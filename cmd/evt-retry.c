@@ -15,7 +15,7 @@
 #include "resend.h"
 
 static const char usage[] =
-    "Usage: evt-retry [-fnqv] [-c DIR] [-j FILE] [-d DEST] [--limit N]\n"
+    "usage: evt-retry [-fnqv] [-c DIR] [-j FILE] [-d DEST] [--limit N]\n"
     "       evt-retry [-nqv] [-c DIR] [-j FILE] [-d DEST] ID...\n"
     "       evt-retry [-nqv] [-c DIR] [-j FILE] --failed [FILTERS]\n"
     "       evt-retry [-nqv] [-c DIR] [-j FILE] -d DEST --delivered [FILTERS]\n"

@@ -83,6 +83,8 @@ void options_wrong(struct options *o, const char *format, ...)
 static void print(struct options *o, const char *text)
 {
 	bool printed = fputs(text, stdout) >= 0 && fflush(stdout) == 0;
+	if (!printed)
+		diag_error("standard output: cannot write: %s", strerror(errno));
 	end(o, printed ? DIAG_OK : DIAG_IO);
 }
 
