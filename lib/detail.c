@@ -12,7 +12,8 @@
 /* What is gathered of one event before its first delivery is shown. */
 struct whole {
 	struct buf time, digest, content_type, data;
-	int64_t conflicts, expired_at;
+	struct buf repeat_of; /* empty: none */
+	int64_t conflicts, repeats, expired_at;
 	bool stored;
 	enum event_body body;
 };
@@ -38,11 +39,14 @@ static bool take_about(const struct journal_about *about, void *context)
 	char hex[2 * DIGEST_MOST + 1] = "";
 	buf_clear(&whole->time);
 	buf_clear(&whole->digest);
+	buf_clear(&whole->repeat_of);
 	buf_add_slice(&whole->time, about->time);
+	buf_add_slice(&whole->repeat_of, about->repeat_of);
 	if (about->digest.len <= DIGEST_MOST)
 		digest_hex((const unsigned char *)about->digest.ptr, about->digest.len, hex);
 	buf_add_text(&whole->digest, hex);
 	whole->conflicts = about->conflicts;
+	whole->repeats = about->repeats;
 	whole->expired_at = about->expired_at;
 	return true;
 }
@@ -59,6 +63,7 @@ static void free_whole(struct whole *whole)
 {
 	buf_free(&whole->time);
 	buf_free(&whole->digest);
+	buf_free(&whole->repeat_of);
 	buf_free(&whole->content_type);
 	buf_free(&whole->data);
 }
@@ -113,6 +118,22 @@ static void text_expired(struct walk *w)
 	buf_add_text(&w->b, "; it had ");
 }
 
+static void text_repeats(struct walk *w)
+{
+	if (w->whole.repeats) {
+		begin_field(w, "", "repeats");
+		buf_printf(&w->b,
+			   "this payload came %" PRId64 " more times under other ids, which no signature covers\n",
+			   w->whole.repeats);
+	}
+	if (w->whole.repeat_of.len) {
+		begin_field(w, "", "repeats");
+		buf_add_text(&w->b, "the payload of ");
+		show_add_line(&w->b, buf_slice(&w->whole.repeat_of));
+		buf_add_text(&w->b, ", under another id, which no signature covers\n");
+	}
+}
+
 static void text_payload(struct walk *w, const struct journal_row *row)
 {
 	const struct whole *whole = &w->whole;
@@ -145,6 +166,7 @@ static void text_event(struct walk *w, const struct journal_row *row)
 		buf_printf(&w->b, "this id came %" PRId64 " more times with another payload, which was not taken\n",
 			   w->whole.conflicts);
 	}
+	text_repeats(w);
 	text_payload(w, row);
 }
 
@@ -284,7 +306,9 @@ static void json_event(struct walk *w, const struct journal_row *row)
 	add_member(b, "subject", row->subject);
 	add_member(b, "time", whole->time.len ? buf_slice(&whole->time) : SLICE_NONE);
 	add_time_member(b, "received_at", row->received_at);
-	buf_printf(b, ",\"size\":%" PRId64 ",\"conflicts\":%" PRId64, row->size, whole->conflicts);
+	buf_printf(b, ",\"size\":%" PRId64 ",\"conflicts\":%" PRId64 ",\"repeats\":%" PRId64, row->size,
+		   whole->conflicts, whole->repeats);
+	add_member(b, "repeat_of", whole->repeat_of.len ? buf_slice(&whole->repeat_of) : SLICE_NONE);
 	add_member(b, "sha256", buf_slice(&whole->digest));
 	add_member(b, "payload", whole->stored ? SLICE("stored") : SLICE("expired"));
 	add_time_member(b, "expired_at", whole->expired_at);

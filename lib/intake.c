@@ -645,12 +645,16 @@ static void take_body(struct intake *in, const struct source *s, const struct re
 {
 	struct slice type;
 	struct event like = {.body = EVENT_NONE};
-	if (s->format == SOURCE_CLOUDEVENTS)
+	if (s->format == SOURCE_CLOUDEVENTS) {
 		intake_cloudevents(in, s, r);
-	else if (request_header(r, "Content-Type", &type) == 1 && says_lines(intake_media_type(type)))
+		return;
+	}
+	if (request_header(r, "Content-Type", &type) == 1 && says_lines(intake_media_type(type)))
 		take_lines(in, s, r, now);
 	else if (read_body(in, s, r, &like) == 0 && !(like.body == EVENT_JSON && take_challenge(in, s)))
 		take(in, s, r, &like, now);
+	for (size_t i = 0; i < in->count; i++)
+		in->rows[i].id_unsigned = s->id_unsigned;
 }
 
 /* Unpacks into in->plain. False: refused. */
@@ -724,6 +728,7 @@ void intake_count(const struct intake *in, struct intake_count *count)
 		count->accepted += in->rows[i].answer == JOURNAL_ACCEPTED;
 		count->duplicates += in->rows[i].answer == JOURNAL_DUPLICATE;
 		count->conflicts += in->rows[i].answer == JOURNAL_CONFLICT;
+		count->repeats += in->rows[i].answer == JOURNAL_ACCEPTED && in->rows[i].repeat;
 		count->failed += in->rows[i].answer == JOURNAL_ACCEPTED && in->rows[i].error.ptr;
 	}
 }
@@ -749,6 +754,8 @@ int intake_answer(const struct intake *in, struct buf *body, const char **type)
 		buf_printf(body, ",\"duplicates\":%zu", count.duplicates);
 	if (count.conflicts)
 		buf_printf(body, ",\"conflicts\":%zu", count.conflicts);
+	if (count.repeats)
+		buf_printf(body, ",\"repeats\":%zu", count.repeats);
 	if (count.failed)
 		buf_printf(body, ",\"failed\":%zu", count.failed);
 	buf_add_text(body, "}\n");

@@ -57,7 +57,9 @@ void intake_refuse(struct intake *in, int status, const char *format, ...) __att
 
 /* What became of the rows, once they are committed. */
 struct intake_count {
-	size_t accepted, duplicates, conflicts, failed; /* failed: those of the accepted that can go nowhere */
+	size_t accepted, duplicates, conflicts;
+	size_t repeats,
+	    failed; /* of the accepted: with a payload that is known under another id; that can go nowhere */
 };
 void intake_count(const struct intake *in, struct intake_count *count); /* adds */
 

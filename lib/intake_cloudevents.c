@@ -212,8 +212,10 @@ static void take_binary(struct intake *in, const struct source *s, const struct 
 		parsed.data = jtext_raw(&in->json, 0);
 	}
 	struct slice extra = extensions(in, r);
-	if (in->status == 0 && make_rows(in, 1))
+	if (in->status == 0 && make_rows(in, 1)) {
+		in->rows[0].id_unsigned = s->id_unsigned;
 		fill(in, s, &parsed, extra);
+	}
 }
 
 void intake_cloudevents(struct intake *in, const struct source *s, const struct request *r)

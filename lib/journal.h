@@ -76,7 +76,10 @@ struct journal_accept {
 	const struct slice *destinations;
 	size_t destination_count; /* 0: journaled as skipped, or as failed when `error` is set; for no destination */
 	struct slice error;       /* present: journaled as failed with this text, nothing is due */
+	bool id_unsigned;         /* who sent it could have sent it before, under another id: look whether that is so */
 	enum journal_answer answer;
+	bool
+	    repeat; /* JOURNAL_ACCEPTED, and its source has sent that payload before, under another id: counted there */
 };
 
 /* An answer of JOURNAL_ACCEPTED is due at once. Two equal rows in one call: the second is the duplicate. */
@@ -319,6 +322,9 @@ struct journal_about {
 	struct slice digest; /* SHA-256 of the payload, 32 bytes */
 	int64_t conflicts;   /* times the id came again with another payload */
 	int64_t expired_at;  /* when the payload was removed; 0: it is stored, or that was before this was noted */
+	/* Where the sender's signature does not cover the id: */
+	int64_t repeats;        /* times the payload came again under another id, since this, the first, came */
+	struct slice repeat_of; /* the first's id; SLICE_NONE: there is none before this, or it was pruned */
 };
 int journal_about(struct journal *j, int64_t event, bool (*each)(const struct journal_about *about, void *context),
 		  void *context, struct diag *d);
@@ -446,6 +452,14 @@ struct journal_backlog {
 };
 int journal_backlogs(struct journal *j, int64_t now, bool (*each)(const struct journal_backlog *backlog, void *context),
 		     void *context, struct diag *d);
+
+/* Events of a source, received since then (to ten minutes), whose payload had come before under another id. Sources without any are left out. */
+struct journal_repeat {
+	struct slice source, last_id; /* last_id: of the last of them; SLICE_NONE when it was pruned */
+	int64_t count, last_at;
+};
+int journal_repeats(struct journal *j, int64_t since, bool (*each)(const struct journal_repeat *repeat, void *context),
+		    void *context, struct diag *d);
 
 /* What came from a source: in the last `span_ms`, in the same span of one and two weeks ago (to ten minutes), and ever. */
 struct journal_arrival {

@@ -104,12 +104,34 @@ int64_t journal_find_event(struct journal *j, struct slice source, struct slice 
 	return find(j, source, id, NULL).event;
 }
 
-static int64_t insert_event(struct journal *j, const struct event *e, const unsigned char *digest, int64_t now)
+/* What a repeat is found by, so that the index is small; the digest itself decides. */
+static int64_t body_key(const unsigned char *digest)
+{
+	int64_t key;
+	memcpy(&key, digest, sizeof key);
+	return key;
+}
+
+/* Counts it with the first one. False: there is none. */
+static bool count_repeat(struct journal *j, struct slice source, const unsigned char *digest)
+{
+	struct db_query *q =
+	    db_query(&j->db, "UPDATE event SET repeats = repeats + 1 WHERE seq = (SELECT seq FROM event "
+			     "WHERE body_key = :key AND digest = :digest AND source = :source ORDER BY seq LIMIT 1)");
+	db_set_int(q, ":key", body_key(digest));
+	db_set_blob(q, ":digest", (struct slice){(const char *)digest, DIGEST_SIZE});
+	db_set_text(q, ":source", source);
+	db_run(q);
+	return db_changes(&j->db) > 0;
+}
+
+static int64_t insert_event(struct journal *j, const struct event *e, const unsigned char *digest, bool id_unsigned,
+			    int64_t now)
 {
 	struct db_query *q = db_query(
 	    &j->db, "INSERT INTO event (key, source, id, type, subject, time, received_at, content_type, extra, "
-		    "body, size, digest) VALUES (:key, :source, :id, :type, :subject, :time, :now, "
-		    ":content_type, nullif(:extra, ''), :body, :size, :digest)");
+		    "body, size, digest, body_key) VALUES (:key, :source, :id, :type, :subject, :time, :now, "
+		    ":content_type, nullif(:extra, ''), :body, :size, :digest, :body_key)");
 	db_set_int(q, ":key", journal_event_key(e->id));
 	db_set_text(q, ":source", e->source);
 	db_set_text(q, ":id", e->id);
@@ -122,6 +144,10 @@ static int64_t insert_event(struct journal *j, const struct event *e, const unsi
 	db_set_int(q, ":body", e->body);
 	db_set_int(q, ":size", (int64_t)e->data.len);
 	db_set_blob(q, ":digest", (struct slice){(const char *)digest, DIGEST_SIZE});
+	if (id_unsigned)
+		db_set_int(q, ":body_key", body_key(digest));
+	else
+		db_set_null(q, ":body_key");
 	db_run(q);
 	int64_t event = sqlite3_last_insert_rowid(j->db.sqlite);
 	q = db_query(&j->db, "INSERT INTO payload VALUES (:event, :data)");
@@ -181,7 +207,10 @@ static void accept_one(struct journal *j, struct journal_accept *row, int64_t no
 		return;
 	}
 	row->answer = JOURNAL_ACCEPTED;
-	int64_t event = insert_event(j, e, digest, now);
+	row->repeat = row->id_unsigned && count_repeat(j, e->source, digest);
+	int64_t event = insert_event(j, e, digest, row->id_unsigned, now);
+	if (row->repeat)
+		journal_count_repeat(j, event, e->source, now);
 	if (row->destination_count == 0 || row->error.ptr)
 		insert_ended(j, event, row, now);
 	else
@@ -234,7 +263,7 @@ int journal_adopt(struct journal *j, const struct event *e, int64_t now, int64_t
 	struct journal_delivery delivery;
 	if (to && !(event && journal_find_delivery(j, event, to->id, &delivery))) {
 		if (!event)
-			event = insert_event(j, &received, digest, now);
+			event = insert_event(j, &received, digest, false, now);
 		else if (!known.same_payload)
 			count_conflict(
 			    j, event); /* two destinations made another payload under one id: a retry has the first */

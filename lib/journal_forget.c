@@ -163,7 +163,7 @@ static void blank_event(struct journal *j, int64_t event, struct slice subject)
 {
 	struct db_query *q =
 	    db_query(&j->db, "UPDATE event SET id = iif(instr(id, :subject) > 0, printf('erased:%016x', key), id), "
-			     "subject = NULL, extra = NULL, digest = zeroblob(32) WHERE seq = :event");
+			     "subject = NULL, extra = NULL, digest = zeroblob(32), body_key = NULL WHERE seq = :event");
 	db_set_text(q, ":subject", subject);
 	db_set_int(q, ":event", event);
 	db_run(q);

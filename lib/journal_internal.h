@@ -22,7 +22,16 @@ struct journal_destination {
 
 /* ---- counts: what the table `tally` holds, see share/sql/0003-tally.sql ---- */
 
-enum tally_axis { TALLY_STATE, TALLY_OUTCOME, TALLY_RECEIPT, TALLY_EVER, TALLY_EVENTS, TALLY_FAILURES, TALLY_NOW };
+enum tally_axis {
+	TALLY_STATE,
+	TALLY_OUTCOME,
+	TALLY_RECEIPT,
+	TALLY_EVER,
+	TALLY_EVENTS,
+	TALLY_FAILURES,
+	TALLY_NOW,
+	TALLY_REPEATS,
+};
 enum { TALLY_RECOVERED = 6 }; /* beside the statuses: delivered after more than one attempt */
 #define TALLY_HOUR_MS ((int64_t)60 * 60 * 1000)
 #define TALLY_SLOT_MS ((int64_t)10 * 60 * 1000)
@@ -113,6 +122,7 @@ void journal_count_leave(struct journal *j, const struct journal_delivery *row);
 void journal_count_enter(struct journal *j, const struct journal_delivery *row, enum journal_status status,
 			 bool troubled, int64_t now);
 void journal_count_event(struct journal *j, int64_t event, struct slice source, int64_t now);
+void journal_count_repeat(struct journal *j, int64_t event, struct slice source, int64_t now);
 void journal_count_ever(struct journal *j, const struct journal_delivery *row, enum journal_status status, int64_t now);
 void journal_count_failure(struct journal *j, const struct journal_delivery *row, int64_t now); /* of an attempt */
 void journal_save_tallies(struct journal *j); /* writes what was counted; part of the commit */

@@ -758,6 +758,23 @@ int journal_arrivals(struct journal *j, int64_t now, int64_t span_ms,
 	return db_failed(&j->db, d);
 }
 
+int journal_repeats(struct journal *j, int64_t since, bool (*each)(const struct journal_repeat *repeat, void *context),
+		    void *context, struct diag *d)
+{
+	struct db_query *q =
+	    db_query(&j->db, "SELECT k.source, n, at, e.id FROM (SELECT of, sum(n) AS n, max(last_at) AS at, "
+			     "max(last_event) AS last FROM tally WHERE axis = 7 AND slot >= :slot GROUP BY of) "
+			     "JOIN kind k ON k.id = of LEFT JOIN event e ON e.seq = last ORDER BY k.source");
+	db_set_int(q, ":slot", since / TALLY_SLOT_MS);
+	for (bool more = true; more && db_row(q);) {
+		struct journal_repeat repeat = {
+		    .source = db_text(q, 0), .count = db_int(q, 1), .last_at = db_int(q, 2), .last_id = db_text(q, 3)};
+		more = each(&repeat, context);
+	}
+	db_done(q);
+	return db_failed(&j->db, d);
+}
+
 /* ---- for ever ---- */
 
 int journal_evers(struct journal *j, bool (*each)(const struct journal_ever *ever, void *context), void *context,

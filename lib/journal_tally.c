@@ -58,6 +58,16 @@ void journal_count_event(struct journal *j, int64_t event, struct slice source, 
 	add_to(j, (struct journal_cell){.axis = TALLY_EVENTS, .of = kind, .n = 1, .last_at = now});
 }
 
+void journal_count_repeat(struct journal *j, int64_t event, struct slice source, int64_t now)
+{
+	add_to(j, (struct journal_cell){.axis = TALLY_REPEATS,
+					.slot = now / TALLY_SLOT_MS,
+					.of = journal_kind(j, source, SLICE_NONE, JOURNAL_OF_SOURCE),
+					.n = 1,
+					.last_at = now,
+					.last_event = event});
+}
+
 /* One more, or one less, of a delivery in a status that it came into at `at`. */
 static void count(struct journal *j, const struct journal_delivery *row, enum journal_status status, bool recovered,
 		  bool troubled, int64_t at, int64_t n)
@@ -142,7 +152,7 @@ void journal_sweep_tallies(struct journal *j, int64_t before, int64_t long_befor
 {
 	struct db_query *q =
 	    db_query(&j->db, "DELETE FROM tally WHERE (axis = 0 AND slot < :hour AND n = 0) "
-			     "OR (axis = 1 AND slot < :slot AND n = 0) OR (axis = 2 AND slot < :old_slot) "
+			     "OR (axis = 1 AND slot < :slot AND n = 0) OR (axis IN (2, 7) AND slot < :old_slot) "
 			     "OR (axis = 5 AND slot < :old_hour)");
 	db_set_int(q, ":hour", before / TALLY_HOUR_MS);
 	db_set_int(q, ":slot", before / TALLY_SLOT_MS);

@@ -72,6 +72,12 @@ static bool take_about(const struct journal_about *about, void *context)
 			   "<dt>Conflicts</dt><dd>this id came %" PRId64
 			   " more times with another payload, which was not taken</dd>",
 			   about->conflicts);
+	if (about->repeats)
+		buf_printf(p->b,
+			   "<dt>Repeats</dt><dd>this payload came %" PRId64
+			   " more times under other ids, which no signature covers</dd>",
+			   about->repeats);
+	add_fact(p, "Repeats the payload of", about->repeat_of);
 	if (about->digest.len <= DIGEST_MOST)
 		digest_hex((const unsigned char *)about->digest.ptr, about->digest.len, hex);
 	buf_printf(p->b, "<dt>SHA-256</dt><dd><code>%s</code></dd>", hex);

@@ -402,6 +402,19 @@ static bool take_source(const struct journal_source *source, void *context)
 	return true;
 }
 
+/* What the last one was, for who has to find its sender. */
+static void add_sample(struct page_draft *p, const struct journal_refusal *refusal)
+{
+	buf_printf(p->b, "<details><summary>the last: %d", refusal->status);
+	if (refusal->peer.len) {
+		buf_add_text(p->b, " to ");
+		html_add_bdi(p->b, refusal->peer);
+	}
+	buf_add_text(p->b, "</summary><pre tabindex=\"0\">");
+	html_add_block(p->b, refusal->sample);
+	buf_add_text(p->b, "</pre></details>");
+}
+
 static bool take_refusal(const struct journal_refusal *refusal, void *context)
 {
 	struct page_draft *p = context;
@@ -418,8 +431,31 @@ static bool take_refusal(const struct journal_refusal *refusal, void *context)
 	html_add_bdi(p->b, refusal->cause);
 	buf_add_text(p->b, "<small class=\"soft\">");
 	html_add_bdi(p->b, refusal->why);
-	buf_add_text(p->b, "</small></td><td class=\"when\">");
+	buf_add_text(p->b, "</small>");
+	add_sample(p, refusal);
+	buf_add_text(p->b, "</td><td class=\"when\">");
 	html_add_ago(p->b, refusal->last_at, &p->page->style);
+	buf_add_text(p->b, "</td></tr>");
+	return true;
+}
+
+static bool take_repeat(const struct journal_repeat *repeat, void *context)
+{
+	struct page_draft *p = context;
+	if (p->rows++ == 0)
+		buf_add_text(p->b,
+			     "<h3>Taken again under another id <small class=\"soft\">last 24 hours</small></h3>"
+			     "<div class=\"scroll\"><table><thead><tr><th scope=\"col\" class=\"number\">Times</th>"
+			     "<th scope=\"col\">Source, whose signature does not cover the id</th>"
+			     "<th scope=\"col\">Last</th></tr></thead><tbody>");
+	buf_add_text(p->b, "<tr><td class=\"number\">");
+	html_add_count(p->b, repeat->count);
+	buf_add_text(p->b, "</td><td>");
+	html_add_bdi(p->b, repeat->source);
+	buf_add_text(p->b, "<small class=\"soft\">the last: ");
+	html_add_bdi(p->b, repeat->last_id);
+	buf_add_text(p->b, "</small></td><td class=\"when\">");
+	html_add_ago(p->b, repeat->last_at, &p->page->style);
 	buf_add_text(p->b, "</td></tr>");
 	return true;
 }
@@ -444,6 +480,9 @@ static int add_ends(struct page_draft *p, const struct facts *facts)
 		return -1;
 	end_table(p);
 	if (journal_refusals(p->page->journal, p->page->style.now - CLOCK_DAY, take_refusal, p, p->d) < 0)
+		return -1;
+	end_table(p);
+	if (journal_repeats(p->page->journal, p->page->style.now - CLOCK_DAY, take_repeat, p, p->d) < 0)
 		return -1;
 	end_table(p);
 	buf_add_text(p->b, "<p class=\"soft\"><small>The journal takes ");

@@ -327,7 +327,7 @@ static void hand_answers(const struct loop *l, struct connection *first, const s
 	size_t at = 0;
 	for (struct connection *c = first; c != end; c = c->next)
 		for (size_t i = 0; i < c->x->in.count; i++)
-			c->x->in.rows[i].answer = l->rows[at++].answer;
+			c->x->in.rows[i] = l->rows[at++];
 }
 
 static void refuse_all(struct connection *c)

@@ -189,6 +189,18 @@ static void load_reply(struct source_reply *reply, struct conf_object *source)
 	conf_end(&o);
 }
 
+static bool leaves_id_unsigned(const struct source *s)
+{
+	if (s->verify.kind != VERIFY_HMAC)
+		return false;
+	if (s->format == SOURCE_CLOUDEVENTS) /* the binary ones; the others have their id in the body */
+		return !verify_covers(&s->verify, "ce-id") || !verify_covers(&s->verify, "ce-source");
+	for (size_t i = 0; i < s->id.count; i++)
+		if (s->id.pieces[i].kind == SOURCE_HEADER && !verify_covers(&s->verify, s->id.pieces[i].rest))
+			return true;
+	return s->id.count == 0; /* each request has one of its own */
+}
+
 static void load(struct source *s, struct conf_object *o)
 {
 	static const char *const formats[] = {"plain", "cloudevents", NULL};
@@ -198,6 +210,7 @@ static void load(struct source *s, struct conf_object *o)
 	s->format = (enum source_format)conf_choice(o, "format", formats, SOURCE_PLAIN);
 	load_split(s, o);
 	load_values(s, o);
+	s->id_unsigned = leaves_id_unsigned(s);
 	load_routes(s, o);
 	load_form(s, o);
 	load_reply(&s->reply, o);

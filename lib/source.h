@@ -53,6 +53,7 @@ struct source {
 	char *split; /* as written, for messages; NULL: a request is one event */
 	struct jtext_pointer split_at;
 	struct source_value id, type, subject, time;
+	bool id_unsigned; /* there is a signature, but who has seen a signed body can post it under another id */
 	struct source_route *routes; /* in the order of the file */
 	size_t route_count;
 	size_t body_limit;

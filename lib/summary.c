@@ -129,8 +129,28 @@ static bool text_refusal(const struct journal_refusal *refusal, void *context)
 	show_add_line(s->b, refusal->cause);
 	buf_add_text(s->b, " (last ");
 	show_add_ago(s->b, refusal->last_at, &s->summary->style);
+	if (refusal->peer.len) {
+		buf_add_text(s->b, ", from ");
+		show_add_line(s->b, refusal->peer);
+	}
 	buf_add_text(s->b, ": ");
 	show_add_line(s->b, refusal->why);
+	buf_add_text(s->b, ")\n");
+	show_add_block(s->b, refusal->sample, "            ");
+	return true;
+}
+
+static bool text_repeat(const struct journal_repeat *repeat, void *context)
+{
+	struct section *s = context;
+	if (s->rows++ == 0)
+		title(s, "Taken again under another id, which no signature covers, last 24 hours");
+	buf_printf(s->b, "  %6" PRId64 "  ", repeat->count);
+	show_add_line(s->b, repeat->source);
+	buf_add_text(s->b, " (last ");
+	show_add_ago(s->b, repeat->last_at, &s->summary->style);
+	buf_add_text(s->b, ": ");
+	show_add_line(s->b, repeat->last_id);
 	buf_add_text(s->b, ")\n");
 	return true;
 }
@@ -277,8 +297,26 @@ static bool json_refusal(const struct journal_refusal *refusal, void *context)
 	add_text_member(s, "cause", refusal->cause);
 	buf_printf(s->b, ",\"count\":%" PRId64, refusal->count);
 	add_time_member(s, "last_at", refusal->last_at);
+	buf_printf(s->b, ",\"status\":%d,", refusal->status);
+	add_text_member(s, "peer", refusal->peer.len ? refusal->peer : SLICE_NONE);
 	buf_add_char(s->b, ',');
 	add_text_member(s, "why", refusal->why);
+	buf_add_char(s->b, ',');
+	add_text_member(s, "sample", refusal->sample);
+	buf_add_char(s->b, '}');
+	return true;
+}
+
+static bool json_repeat(const struct journal_repeat *repeat, void *context)
+{
+	struct section *s = context;
+	comma(s);
+	buf_add_char(s->b, '{');
+	add_text_member(s, "source", repeat->source);
+	buf_printf(s->b, ",\"count\":%" PRId64, repeat->count);
+	add_time_member(s, "last_at", repeat->last_at);
+	buf_add_char(s->b, ',');
+	add_text_member(s, "last_id", repeat->last_id);
 	buf_add_char(s->b, '}');
 	return true;
 }
@@ -340,6 +378,9 @@ static int write_text(struct section *s, struct journal *j, const struct journal
 	s->rows = 0;
 	if (journal_refusals(j, s->summary->style.now - FACTS_SPAN_MS, text_refusal, s, d) < 0)
 		return -1;
+	s->rows = 0;
+	if (journal_repeats(j, s->summary->style.now - FACTS_SPAN_MS, text_repeat, s, d) < 0)
+		return -1;
 	each_destination(s, &g->facts, text_destination);
 	text_size(s, &g->facts.size);
 	return 0;
@@ -364,6 +405,10 @@ static int write_json(struct section *s, struct journal *j, const struct journal
 	buf_add_text(s->b, "],\"refused\":[");
 	s->rows = 0;
 	if (journal_refusals(j, s->summary->style.now - FACTS_SPAN_MS, json_refusal, s, d) < 0)
+		return -1;
+	buf_add_text(s->b, "],\"repeated\":[");
+	s->rows = 0;
+	if (journal_repeats(j, s->summary->style.now - FACTS_SPAN_MS, json_repeat, s, d) < 0)
 		return -1;
 	buf_add_text(s->b, "],\"destinations\":[");
 	each_destination(s, &g->facts, json_destination);

@@ -545,6 +545,14 @@ enum verify_result verify_check(const struct verify *v, const struct request *r,
 	return VERIFY_ERROR;
 }
 
+bool verify_covers(const struct verify *v, const char *header)
+{
+	bool covers = v->timestamp_header && strcasecmp(v->timestamp_header, header) == 0;
+	for (size_t i = 0; i < v->text.count; i++)
+		covers |= v->text.parts[i].piece == MAC_HEADER && strcasecmp(v->text.parts[i].text, header) == 0;
+	return covers;
+}
+
 const char *verify_challenge(const struct verify *v)
 {
 	return v->kind == VERIFY_BASIC    ? "Basic realm=\"evt\""

@@ -46,6 +46,9 @@ enum verify_result {
 };
 enum verify_result verify_check(const struct verify *v, const struct request *r, int64_t now, struct diag *d);
 
+/* Does a signature of this scheme hold for the value of that header, too? */
+bool verify_covers(const struct verify *v, const char *header);
+
 /* What WWW-Authenticate of a refusal says (RFC 9110 section 11.6.1); NULL when the scheme has no name for it. */
 const char *verify_challenge(const struct verify *v);
 

@@ -12,6 +12,7 @@
 --   4  kind         for ever: events of a source
 --   5  destination  attempts that failed, by the hour, whatever became of the delivery
 --   6  kind         deliveries as they stand, of any hour, by status
+--   7  kind         events of a source whose payload had come before under another id (0007), by the ten minutes of receipt
 -- A slot is the instant divided by its length. Axes 0, 1 and 6 equal what counting the rows gives, at every commit; to
 -- fill them, and to check them, see below. A cell of 0 means nothing and goes when evt-prune comes by.
 CREATE TABLE tally (

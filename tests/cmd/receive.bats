@@ -195,6 +195,46 @@ END
 	[ "$status" -eq 1 ]
 }
 
+post_signed() { # SOURCE ID BODY: as GitHub does
+	local sign
+	sign=$(printf %s "$3" | openssl dgst -sha256 -hmac mysecret -r)
+	post "$1" "$3" -H "X-Hub-Signature-256: sha256=${sign%% *}" -H "X-GitHub-Delivery: $2"
+}
+
+@test "a signed body that comes again under another id, which is not signed, is taken and told of" {
+	write_secret hub.secret mysecret
+	write_source hub <<'END'
+{"verify": {"scheme": "github", "secret_file": "hub.secret"}, "id": "header:X-GitHub-Delivery", "type": "const:push",
+ "subject": "/n", "destinations": {"sales": ["*"]}}
+END
+	start_receiver
+	run post_signed hub one '{"n":1}'
+	answered 202 '{"accepted":1}'
+	run post_signed hub two '{"n":2}'
+	answered 202 '{"accepted":1}'
+	run post_signed hub three '{"n":1}'
+	answered 202 '{"accepted":1,"repeats":1}'
+	run post_signed hub three '{"n":1}'
+	answered 200 '{"accepted":0,"duplicates":1}'
+	run post_signed hub one '{"n":3}'
+	answered 200 '{"accepted":0,"conflicts":1}'
+	[ "$(count "where status = 'received'")" = 3 ]
+	[[ $(evt-status one) == *'repeats  '*'this payload came 1 more times under other ids, which no signature covers'* ]]
+	[[ $(evt-status two) != *repeats* ]]
+	[[ $(evt-status three) == *'repeats  '*'the payload of one, under another id, which no signature covers'* ]]
+	[ "$(evt-status --format jsonl one two three | jq -sc 'sort_by(.id) | map([.repeats, .repeat_of])')" = '[[1,null],[0,"one"],[0,null]]' ]
+	[[ $(evt-status --summary) == *'Taken again under another id, which no signature covers, last 24 hours'$'\n''       1  hub (last '*': three)'* ]]
+	evt-status --summary --format json | jq -e '.repeated | length == 1 and .[0].source == "hub" and .[0].count == 1 and .[0].last_id == "three"'
+	evt-status --format html | grep -q 'Taken again under another id.*1</td><td><bdi>hub</bdi>.*<bdi>three</bdi>'
+	evt-status --format html one | grep -q 'this payload came 1 more times under other ids'
+	evt-status --format html three | grep -q 'Repeats the payload of.*<bdi>one</bdi>'
+	stop "$RECEIVE_PID"
+	# Who is forgotten is so in the index, too.
+	evt-prune --source hub --subject 1 >/dev/null
+	[ "$(query "select group_concat(id || ' ' || (body_key is null), ', ') from event")" = 'one 1, two 0, three 1' ]
+	tallies_hold
+}
+
 @test "a password that is missing is asked for" {
 	write_secret sales.secret 'open sesame'
 	write_source door <<'END'

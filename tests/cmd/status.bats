@@ -339,10 +339,16 @@ lines_of() {
 	write_secret shop.secret 0123456789abcdef0123456789abcdef
 	write_destination crm <<<'{"url": "http://127.0.0.1:9/"}'
 	start_receiver
-	[ "$(post shop '{"id":"a"}')" = 401 ]
+	[ "$(post shop '{"id":"a"}' -A tester/1 -H 'X-Key: topsecret')" = 401 ]
 	stop "$RECEIVE_PID"
-	[[ $(evt-status --summary) == *'Refused at the door'*'1  shop: '* ]]
-	evt-status --summary --format json | jq -e '.refused[0] | .source == "shop" and .count == 1'
+	evt-status --summary >"$BATS_TEST_TMPDIR/summary"
+	[[ $(<"$BATS_TEST_TMPDIR/summary") == *'Refused at the door'*'1  shop: signature (last '*', from 127.0.0.1: '*$'\n''            POST /shop'$'\n'* ]]
+	grep -qx ' *User-Agent: tester/1' "$BATS_TEST_TMPDIR/summary"
+	grep -qx ' *X-Key: (left out)' "$BATS_TEST_TMPDIR/summary"
+	evt-status --summary --format json | jq -e '.refused[0] | .source == "shop" and .count == 1 and .status == 401 and .peer == "127.0.0.1" and
+		(.sample | startswith("POST /shop\n") and contains("\nUser-Agent: tester/1\n"))'
+	evt-status --format html | grep -A9 '<summary>the last: 401 to <bdi>127.0.0.1</bdi></summary><pre[^>]*>POST /shop' |
+		grep -q 'User-Agent: tester/1'
 	run evt-status --check
 	[ "$status" -eq 1 ]
 	[[ $output == *"silent WARNING: 1 requests were refused at the door"* ]]

@@ -3,15 +3,12 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-static char dir[] = "/tmp/evt-test-intake.XXXXXX";
+#include "scratch.h"
+
 static struct sources all;
 static struct intake in = INTAKE_INIT;
 static const char *answer_type;
@@ -31,14 +28,9 @@ static struct request with_headers(struct request r, const char **headers)
 static void use(const char *json)
 {
 	struct diag d;
-	char path[256];
-	snprintf(path, sizeof path, "%s/sources/x.json", dir);
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	fputs(json, file);
-	fclose(file);
+	scratch_put("sources/x.json", json, 0600);
 	sources_free(&all);
-	if (sources_load(&all, dir, &d) < 0)
+	if (sources_load(&all, scratch_dir, &d) < 0)
 		fail_msg("%s", d.text);
 }
 
@@ -398,12 +390,7 @@ static void too_much_is_refused(void **state)
 static void the_signature_comes_before_everything_in_the_body(void **state)
 {
 	(void)state;
-	char path[256];
-	snprintf(path, sizeof path, "%s/s", dir);
-	FILE *file = fopen(path, "w");
-	fputs("t0ken", file);
-	fclose(file);
-	chmod(path, 0600);
+	scratch_put("s", "t0ken", 0600);
 	use("{\"verify\": {\"scheme\": \"bearer\", \"secret_file\": \"s\"}, \"type\": \"/type\", " DESTINATION "}");
 	post("{", HEADERS("Content-Type", "application/json", "Authorization", "Bearer wrong"));
 	refused(401, "does not match");
@@ -411,7 +398,39 @@ static void the_signature_comes_before_everything_in_the_body(void **state)
 	post("{\"type\":\"t\"}", HEADERS("Content-Type", "application/json", "Authorization", "Bearer t0ken"));
 	taken(1);
 	assert_null(in.field);
-	unlink(path);
+}
+
+/* X-Sign: HMAC-SHA256 of the body, with the secret "k". */
+static void rows_tell_that_no_signature_covers_their_id(void **state)
+{
+	(void)state;
+#define SIGNED  "\"verify\": {\"scheme\": \"hmac\", \"header\": \"X-Sign\", \"secret_file\": \"k\"}, " DESTINATION
+#define LIST    "afc32e89ac3e8126ad0e51b1fa11ae3dbbc1991178d0783bba7a5a9c006e7605"
+#define CE_SIGN "e9fa4c0be89c2ef970857c529caac14f49d6a27aa09a8256d0a6750071dbdc57"
+	static const char list[] = "[{\"type\":\"t\"},{\"type\":\"u\"}]",
+			  cloudevent[] = "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\"}";
+	scratch_put("k", "k", 0600);
+	use("{" SIGNED ", \"split\": \"\", \"id\": \"header:X-Id\", \"type\": \"/type\"}");
+	post(list, HEADERS("Content-Type", "application/json", "X-Sign", LIST, "X-Id", "1"));
+	taken(2);
+	assert_true(in.rows[0].id_unsigned && in.rows[1].id_unsigned);
+	use("{" SIGNED ", \"split\": \"\", \"id\": \"/type\", \"type\": \"/type\"}");
+	post(list, HEADERS("Content-Type", "application/json", "X-Sign", LIST, "X-Id", "1"));
+	taken(2);
+	assert_false(in.rows[0].id_unsigned || in.rows[1].id_unsigned);
+	use("{" SIGNED ", \"format\": \"cloudevents\"}");
+	post(cloudevent, HEADERS("Content-Type", "application/cloudevents+json", "X-Sign", CE_SIGN));
+	taken(1);
+	assert_false(in.rows[0].id_unsigned); /* it is in the body */
+	post(cloudevent, HEADERS("Content-Type", "application/json", "X-Sign", CE_SIGN, "ce-specversion", "1.0",
+				 "ce-id", "1", "ce-source", "s", "ce-type", "t"));
+	taken(1);
+	assert_true(in.rows[0].id_unsigned);
+	use("{" SIGNED ", \"type\": \"/type\"}");
+	intake_clear(&in);
+	intake_record(&in, all.list[0], SLICE("{\"type\":\"t\"}"), 0); /* comes from us, unsigned */
+	taken(1);
+	assert_false(in.rows[0].id_unsigned);
 }
 
 static void a_record_is_a_body_without_a_sender(void **state)
@@ -451,6 +470,9 @@ static void the_answer_counts_what_became_of_them(void **state)
 	in.rows[0].answer = in.rows[1].answer = JOURNAL_DUPLICATE;
 	in.rows[2].answer = JOURNAL_CONFLICT;
 	answer_is(200, "{\"accepted\":0,\"duplicates\":2,\"conflicts\":1}\n");
+	in.rows[2].answer = JOURNAL_ACCEPTED;
+	in.rows[2].repeat = true;
+	answer_is(202, "{\"accepted\":1,\"duplicates\":2,\"repeats\":1,\"failed\":1}\n");
 	post("{", JSON);
 	answer_is(400, "{\"error\":\"not JSON: the text ends too early at byte 1 of the body\"}\n");
 }
@@ -458,24 +480,15 @@ static void the_answer_counts_what_became_of_them(void **state)
 static int make_folder(void **state)
 {
 	(void)state;
-	char path[256];
-	if (!mkdtemp(dir))
-		return -1;
-	snprintf(path, sizeof path, "%s/sources", dir);
-	return mkdir(path, 0700);
+	return scratch_make("sources");
 }
 
 static int remove_folder(void **state)
 {
 	(void)state;
-	char path[256];
 	intake_free(&in);
 	sources_free(&all);
-	snprintf(path, sizeof path, "%s/sources/x.json", dir);
-	unlink(path);
-	snprintf(path, sizeof path, "%s/sources", dir);
-	rmdir(path);
-	return rmdir(dir);
+	return scratch_remove();
 }
 
 int main(void)
@@ -498,6 +511,7 @@ int main(void)
 	    cmocka_unit_test(other_types_travel_as_bytes_where_it_is_not),
 	    cmocka_unit_test(too_much_is_refused),
 	    cmocka_unit_test(the_signature_comes_before_everything_in_the_body),
+	    cmocka_unit_test(rows_tell_that_no_signature_covers_their_id),
 	    cmocka_unit_test(a_record_is_a_body_without_a_sender),
 	    cmocka_unit_test(the_answer_counts_what_became_of_them),
 	};

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -244,6 +245,93 @@ static void a_known_id_is_a_duplicate_or_a_conflict(void **state)
 	assert_int_equal(accept_at("evt_1", NULL, "{\"a\":2}", NOW), JOURNAL_CONFLICT);
 	assert_string_equal(look("SELECT count(*), max(conflicts) FROM event"), "1 1");
 	assert_string_equal(look("SELECT CAST(data AS TEXT) FROM payload"), "{\"a\":1}");
+}
+
+/* Of `source`, whose signature does not cover the id: was it a repeat? */
+static bool repeats(const char *source, const char *id, const char *data, int64_t now)
+{
+	struct event e = event_of(id, NULL, data);
+	struct slice to = SLICE("crm");
+	struct journal_accept row = {.event = &e, .destinations = &to, .destination_count = 1, .id_unsigned = true};
+	e.source = slice_of(source);
+	assert_int_equal(journal_begin(j, &d), 0);
+	assert_int_equal(journal_accept(j, &row, 1, now, &d), 0);
+	assert_int_equal(journal_commit(j, &d), 0);
+	return row.repeat;
+}
+
+static bool note_about(const struct journal_about *about, void *context)
+{
+	snprintf(context, 64, "%" PRId64 " of %.*s", about->repeats, (int)about->repeat_of.len,
+		 about->repeat_of.ptr ? about->repeat_of.ptr : "");
+	return true;
+}
+
+static const char *about(int64_t event)
+{
+	static char text[64];
+	assert_int_equal(journal_about(j, event, note_about, text, &d), 0);
+	return text;
+}
+
+static bool note_repeat(const struct journal_repeat *repeat, void *context)
+{
+	size_t len = strlen(context);
+	snprintf((char *)context + len, 128 - len, "%.*s: %" PRId64 ", the last %.*s; ", (int)repeat->source.len,
+		 repeat->source.ptr, repeat->count, (int)repeat->last_id.len, repeat->last_id.ptr);
+	return true;
+}
+
+static const char *all_repeats(int64_t since)
+{
+	static char text[128];
+	text[0] = '\0';
+	assert_int_equal(journal_repeats(j, since, note_repeat, text, &d), 0);
+	return text;
+}
+
+static void a_payload_under_another_id_is_taken_and_told_of(void **state)
+{
+	(void)state;
+	assert_false(repeats("github", "a", "{\"n\":1}", NOW - CLOCK_DAY));
+	assert_false(repeats("github", "b", "{\"n\":2}", NOW));
+	assert_false(repeats("shopify", "a", "{\"n\":1}", NOW)); /* another sender's */
+	assert_true(repeats("github", "c", "{\"n\":1}", NOW));
+	assert_true(repeats("github", "d", "{\"n\":1}", NOW));
+	assert_false(repeats("github", "d", "{\"n\":1}", NOW)); /* nothing but a duplicate */
+	assert_string_equal(look("SELECT count(*) FROM history WHERE status = 'received'"), "5");
+	assert_string_equal(about(1), "2 of ");
+	assert_string_equal(about(2), "0 of ");
+	assert_string_equal(about(5), "0 of a");
+	assert_string_equal(all_repeats(NOW - CLOCK_HOUR), "github: 2, the last d; ");
+	assert_string_equal(all_repeats(NOW + CLOCK_HOUR), "");
+}
+
+static void a_payload_under_another_id_is_nothing_where_the_id_is_signed(void **state)
+{
+	(void)state;
+	accept_at("a", NULL, "{}", NOW);
+	accept_at("b", NULL, "{}", NOW);
+	assert_string_equal(look("SELECT sum(repeats), count(body_key) FROM event"), "0 0");
+	assert_string_equal(all_repeats(0), "");
+	/* A search for a repeat goes by the index alone, and so does not grow with those. */
+	assert_string_equal(look("EXPLAIN QUERY PLAN SELECT seq FROM event WHERE body_key = 1 ORDER BY seq LIMIT 1"),
+			    "4 0 0 SEARCH event USING COVERING INDEX event_body (body_key=?)");
+}
+
+static void the_first_of_repeats_may_be_pruned(void **state)
+{
+	(void)state;
+	repeats("github", "a", "{}", NOW - 40 * CLOCK_DAY);
+	repeats("github", "b", "{}", NOW);
+	rows_were_altered = true;
+	make(
+	    path,
+	    "DELETE FROM delivery WHERE event = 1; DELETE FROM payload WHERE event = 1; DELETE FROM event WHERE seq = 1");
+	assert_string_equal(about(2), "0 of ");
+	assert_true(repeats("github", "c", "{}", NOW));
+	assert_string_equal(about(2), "1 of ");
+	assert_string_equal(about(3), "0 of b");
 }
 
 static void equal_rows_of_one_call_are_duplicates(void **state)
@@ -759,6 +847,9 @@ int main(void)
 	    EACH(foreign_newer_and_damaged_files_are_refused),
 	    EACH(a_failed_transaction_leaves_nothing),
 	    EACH(a_known_id_is_a_duplicate_or_a_conflict),
+	    EACH(a_payload_under_another_id_is_taken_and_told_of),
+	    EACH(a_payload_under_another_id_is_nothing_where_the_id_is_signed),
+	    EACH(the_first_of_repeats_may_be_pruned),
 	    EACH(equal_rows_of_one_call_are_duplicates),
 	    EACH(an_event_without_destination_is_skipped_or_failed),
 	    EACH(a_line_the_journal_does_not_know_is_adopted_once),

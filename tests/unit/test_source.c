@@ -114,6 +114,41 @@ static void an_id_that_never_changes_is_refused(void **state)
 	source_free(load("{" REST ", \"type\": \"/t\", \"id\": [\"const:1\", \"header:X\"]}"));
 }
 
+static void an_id_that_no_signature_covers_is_known(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *verify, *id;
+		bool is_unsigned;
+	} cases[] = {
+	    {"\"scheme\": \"github\"", "\"id\": \"header:X-GitHub-Delivery\"", true},
+	    {"\"scheme\": \"shopify\"", "\"id\": \"header:X-Shopify-Webhook-Id\"", true},
+	    {"\"scheme\": \"github\"", "\"id\": [\"/id\", \"header:X-GitHub-Delivery\"]", true},
+	    {"\"scheme\": \"github\"", "\"subject\": \"/s\"", true}, /* an id of ours for each request */
+	    {"\"scheme\": \"github\"", "\"id\": \"/id\"", false},
+	    {"\"scheme\": \"standard-webhooks\"", "\"id\": \"header:Webhook-ID\"", false},
+	    {"\"scheme\": \"slack\"", "\"id\": \"header:x-slack-request-timestamp\"", false},
+	    {"\"scheme\": \"hmac\", \"header\": \"X-Sign\", \"signed\": \"{header:X-Id}.{body}\"",
+	     "\"id\": \"header:x-id\"", false},
+	    {"\"scheme\": \"hmac\", \"header\": \"X-Sign\"", "\"id\": \"header:X-Id\"", true},
+	    {"\"scheme\": \"bearer\"", "\"id\": \"header:X-Id\"", false}, /* who has the token needs no repeats */
+	};
+	scratch_put("s", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 0600);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char json[512];
+		snprintf(json, sizeof json,
+			 "{\"verify\": {%s, \"secret_file\": \"s\"}, %s, \"type\": \"const:t\", \"destinations\": {}}",
+			 cases[i].verify, cases[i].id);
+		struct source *s = load(json);
+		if (s->id_unsigned != cases[i].is_unsigned)
+			fail_msg("%s", json);
+		source_free(s);
+	}
+	struct source *s = load("{" REST ", \"type\": \"const:t\", \"id\": \"header:X-Id\"}");
+	assert_false(s->id_unsigned);
+	source_free(s);
+}
+
 static void all_files_are_read_and_a_broken_one_fails_them(void **state)
 {
 	(void)state;
@@ -162,6 +197,7 @@ int main(void)
 	    cmocka_unit_test(the_least_is_a_scheme_a_type_and_destinations),
 	    cmocka_unit_test(what_is_wrong_is_named),
 	    cmocka_unit_test(an_id_that_never_changes_is_refused),
+	    cmocka_unit_test(an_id_that_no_signature_covers_is_known),
 	    cmocka_unit_test(all_files_are_read_and_a_broken_one_fails_them),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

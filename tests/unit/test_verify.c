@@ -4,34 +4,19 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-static char dir[] = "/tmp/evt-test-verify.XXXXXX";
-
-static void write_file(const char *name, const char *text, mode_t mode)
-{
-	char path[256];
-	snprintf(path, sizeof path, "%s/%s", dir, name);
-	unlink(path);
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-	chmod(path, mode);
-}
+#include "scratch.h"
 
 static int try_load(struct verify *v, const char *json, struct diag *d)
 {
 	struct conf c;
 	struct conf_object root;
-	write_file("sources/x.json", json, 0600);
-	if (conf_open(&c, dir, "sources", SLICE("x"), &root, d) == 0) {
+	scratch_put("sources/x.json", json, 0600);
+	if (conf_open(&c, scratch_dir, "sources", SLICE("x"), &root, d) == 0) {
 		char *url = conf_string(&root, "public_url", CONF_OPTIONAL, NULL);
 		verify_load(v, &root, url);
 		free(url);
@@ -46,7 +31,7 @@ static struct verify load(const char *json, const char *secrets)
 {
 	struct verify v;
 	struct diag d;
-	write_file("s", secrets, 0600);
+	scratch_put("s", secrets, 0600);
 	if (try_load(&v, json, &d) < 0)
 		fail_msg("%s: %s", json, d.text);
 	return v;
@@ -56,7 +41,7 @@ static void refuse_file(const char *json, const char *secrets, const char *why)
 {
 	struct verify v;
 	struct diag d;
-	write_file("s", secrets, 0600);
+	scratch_put("s", secrets, 0600);
 	if (try_load(&v, json, &d) == 0)
 		fail_msg("%s: was taken", json);
 	verify_free(&v);
@@ -554,23 +539,13 @@ static void a_wrong_file_is_told_in_its_own_terms(void **state)
 static int make_folder(void **state)
 {
 	(void)state;
-	char path[256];
-	if (!mkdtemp(dir))
-		return -1;
-	snprintf(path, sizeof path, "%s/sources", dir);
-	return mkdir(path, 0700);
+	return scratch_make("sources");
 }
 
 static int remove_folder(void **state)
 {
 	(void)state;
-	static const char *const names[] = {"sources/x.json", "s", "sources", "."};
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		char path[256];
-		snprintf(path, sizeof path, "%s/%s", dir, i == 3 ? "" : names[i]);
-		remove(path);
-	}
-	return 0;
+	return scratch_remove();
 }
 
 int main(void)
