@@ -73,15 +73,12 @@ static int check_connection(void *context, char *address, char *local, int port,
 			return -1;                                                                                     \
 	} while (0)
 
-/* What is the same for every request a slot will make. */
-int sender_set_up_slot(struct slot *slot)
+static int set_lasting(struct slot *slot)
 {
-	slot->easy = curl_easy_init();
-	if (!slot->easy)
-		return -1;
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+	/* Refused by a libcurl that was built without HTTP/2. */
+	curl_easy_setopt(slot->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_PATH_AS_IS, 1L);
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -102,13 +99,26 @@ int sender_set_up_slot(struct slot *slot)
 	return 0;
 }
 
+/* What is the same for every request a slot will make. */
+int sender_set_up_slot(struct slot *slot)
+{
+	slot->easy = curl_easy_init();
+	if (slot->easy && set_lasting(slot) == 0)
+		return 0;
+	curl_easy_cleanup(slot->easy);
+	slot->easy = NULL;
+	return -1;
+}
+
 /* CloudEvents HTTP binding 1.0.2, 3.1.3.2: blanks, quotes, percent signs and what is not ASCII are percent-encoded. */
 static void add_attribute(struct buf *lines, const char *name, struct slice value)
 {
 	static const char hex[] = "0123456789ABCDEF";
 	if (!value.ptr)
 		return;
-	buf_printf(lines, "ce-%s: ", name);
+	buf_add_text(lines, "ce-");
+	buf_add_text(lines, name);
+	buf_add_text(lines, ": ");
 	for (size_t i = 0; i < value.len; i++) {
 		unsigned char c = (unsigned char)value.ptr[i];
 		if (c > ' ' && c < 0x7f && c != '"' && c != '%')
@@ -131,7 +141,8 @@ static void add_attributes(struct buf *lines, const struct event *e)
 
 static void add_line(struct buf *lines, const char *name, struct slice value)
 {
-	buf_printf(lines, "%s:%s", name, value.len ? " " : "");
+	buf_add_text(lines, name);
+	buf_add_text(lines, value.len ? ": " : ":");
 	buf_add_slice(lines, value);
 	buf_add_char(lines, '\0');
 }
@@ -170,11 +181,34 @@ static int set_headers(struct slot *slot)
 	return 0;
 }
 
+/* libcurl takes a URL apart anew for each request, unless it is handed the parts: they are kept for the next one to the same
+ * URL. One that cannot be taken apart is libcurl's to refuse. */
+static int set_url(struct slot *slot, const char *url)
+{
+	if (slot->url.len && strcmp(slot->url.data, url) == 0)
+		return 0;
+	buf_clear(&slot->url);
+	SET(CURLOPT_URL, NULL);
+	SET(CURLOPT_CURLU, NULL);
+	curl_url_cleanup(slot->parts);
+	slot->parts = curl_url();
+	if (!slot->parts)
+		return -1;
+	if (curl_url_set(slot->parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS) != CURLUE_OK) {
+		SET(CURLOPT_URL, url);
+		return 0;
+	}
+	SET(CURLOPT_CURLU, slot->parts);
+	buf_add_text(&slot->url, url);
+	return 0;
+}
+
 static int set_request(struct slot *slot, const struct sender_request *r)
 {
 	if (slot->target != r->target && sender_set_target(slot, r->target) < 0)
 		return -1;
-	SET(CURLOPT_URL, r->url);
+	if (set_url(slot, r->url) < 0)
+		return -1;
 	SET(CURLOPT_CUSTOMREQUEST, strcmp(r->method, "POST") == 0 ? NULL : r->method);
 	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
 	SET(CURLOPT_POSTFIELDS, r->body.len ? r->body.ptr : "");
@@ -519,6 +553,8 @@ void sender_close(struct sender *s)
 			continue;
 		curl_multi_remove_handle(s->multi, slot->easy);
 		curl_easy_cleanup(slot->easy);
+		curl_url_cleanup(slot->parts);
+		buf_free(&slot->url);
 		sender_wipe(&slot->lines);
 		buf_free(&slot->head);
 		buf_free(&slot->body);

@@ -33,8 +33,10 @@ struct sender_target {
 struct slot {
 	struct slot *next; /* free ones; parked ones of a target */
 	CURL *easy;
-	const struct sender_target *target;      /* that the handle is set up for */
-	struct sender_target *fetches_for;       /* this is its `fetch`, and no request of the caller's */
+	const struct sender_target *target; /* that the handle is set up for */
+	struct sender_target *fetches_for;  /* this is its `fetch`, and no request of the caller's */
+	struct buf url;                     /* that `parts` are the parts of; empty: of none */
+	CURLU *parts;
 	struct buf lines;                        /* the headers of this request, NUL after each */
 	size_t own_lines;                        /* bytes of them without the access token, which may change */
 	struct curl_slist headers[SENDER_LINES]; /* these lines, followed by the target's list */

@@ -159,9 +159,22 @@ static int set_tls(struct slot *slot, const struct tls *tls)
 	return 0;
 }
 
+/* Whether a proxy is named, by the destination's file or by one of the variables that libcurl knows. */
+static bool may_have_proxy(const struct proxy *proxy)
+{
+	static const char *const variables[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+	if (proxy->address)
+		return *proxy->address;
+	for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
+		if (getenv(variables[i]))
+			return true;
+	return false;
+}
+
 static int set_proxy(struct slot *slot, const struct proxy *proxy, const struct tls *tls)
 {
 	const char *file = proxy->ca_file, *folder = NULL;
+	SET(CURLOPT_NOPROXY, may_have_proxy(proxy) ? NULL : "*"); /* spares it the look at every request */
 	SET(CURLOPT_PROXY, proxy->address);
 	SET(CURLOPT_PROXYUSERNAME, proxy->user);
 	SET(CURLOPT_PROXYPASSWORD, proxy->password);
