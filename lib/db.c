@@ -2,14 +2,21 @@
 #include "db.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { NAMES = 16 };
 
 struct db_query {
 	struct db *db;
 	const char *sql;
 	sqlite3_stmt *statement;
+	bool composed;
+	bool begun;                   /* since it was last reset: it may stand on a row, or have bindings */
+	int last;                     /* the number of the parameter that was looked up last */
+	const char *names[NAMES + 1]; /* by number: where the names of parameters stand, as far as that is known */
 };
 
 static enum diag_code code_of(int result)
@@ -104,11 +111,19 @@ void db_note(struct db *db, enum diag_code code, const char *why)
 	diag_fail(&db->failure, code, "journal %s: %s", db->path, why);
 }
 
+/* SQLite counts the memory it has, under a mutex for all threads, at each of some hundred allocations per event. Nobody asks. */
+static void stop_counting_memory(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int db_open(struct db *db, const char *path, int flags, struct diag *d)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	*db = (struct db){.path = strdup(path)};
 	if (!db->path)
 		return diag_fail(d, DIAG_IO, "out of memory");
+	pthread_once(&once, stop_counting_memory);
 	int result = sqlite3_open_v2(path, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX, NULL);
 	if (result == SQLITE_OK) {
 		sqlite3_extended_result_codes(db->sqlite, 1);
@@ -162,7 +177,7 @@ static struct db_query *prepare(struct db *db, const char *sql, unsigned flags)
 		fail(db, SQLITE_NOMEM, sql);
 		return NULL;
 	}
-	*q = (struct db_query){db, sql, statement};
+	*q = (struct db_query){.db = db, .sql = sql, .statement = statement};
 	return q;
 }
 
@@ -186,7 +201,10 @@ struct db_query *db_query(struct db *db, const char *sql)
 
 struct db_query *db_compose(struct db *db, const char *sql)
 {
-	return db->failed ? NULL : prepare(db, sql, 0);
+	struct db_query *q = db->failed ? NULL : prepare(db, sql, 0);
+	if (q)
+		q->composed = true;
+	return q;
 }
 
 void db_finish(struct db_query *q)
@@ -202,15 +220,33 @@ static bool usable(struct db_query *q)
 	return q && !q->db->failed; /* NULL stands for one that could not be prepared */
 }
 
+/* Names are string constants, bound in the same order each time: one that stands where it did is the one it was. 0: look it up. */
+static int known_parameter(const struct db_query *q, const char *name)
+{
+	for (int i = 1; i <= NAMES + 1; i++) {
+		int number = (q->last + i) % (NAMES + 1);
+		if (q->names[number] == name)
+			return number;
+	}
+	return 0;
+}
+
 /* The parameter's number, or 0 after noting that there is none by that name. */
 static int parameter(struct db_query *q, const char *name)
 {
 	if (!usable(q))
 		return 0;
-	int number = sqlite3_bind_parameter_index(q->statement, name);
+	q->begun = true;
+	int number = known_parameter(q, name);
+	if (number)
+		return q->last = number;
+	number = sqlite3_bind_parameter_index(q->statement, name);
 	if (number == 0) {
 		q->db->failed = true;
 		diag_fail(&q->db->failure, DIAG_BUG, "journal: no parameter %s in: %.300s", name, q->sql);
+	} else if (number <= NAMES && !q->composed) {
+		q->names[number] = name;
+		q->last = number;
 	}
 	return number;
 }
@@ -255,6 +291,7 @@ bool db_row(struct db_query *q)
 {
 	if (!usable(q))
 		return false;
+	q->begun = true;
 	int result = sqlite3_step(q->statement);
 	if (result == SQLITE_ROW)
 		return true;
@@ -265,10 +302,11 @@ bool db_row(struct db_query *q)
 
 void db_done(struct db_query *q)
 {
-	if (!q)
+	if (!q || !q->begun)
 		return;
 	sqlite3_reset(q->statement);
 	sqlite3_clear_bindings(q->statement);
+	q->begun = false;
 }
 
 void db_run(struct db_query *q)

@@ -49,7 +49,8 @@ struct db_query *db_query(struct db *db, const char *sql);
 struct db_query *db_compose(struct db *db, const char *sql);
 void db_finish(struct db_query *q);
 
-/* Bindings: texts and blobs are borrowed until db_done or the next db_query of the same statement. SLICE_NONE binds NULL. */
+/* Bindings: texts and blobs are borrowed until db_done or the next db_query of the same statement. SLICE_NONE binds NULL. For a
+ * statement from db_query the name is a string constant, and remembered by its address. */
 void db_set_int(struct db_query *q, const char *name, int64_t value);
 void db_set_null(struct db_query *q, const char *name);
 void db_set_text(struct db_query *q, const char *name, struct slice text);

@@ -7,24 +7,41 @@ enum {
 	PAUSE_MS = 1000, /* at the most, between tries while the journal is not to be had */
 	GIVE_UP_MS = 60 * 1000,
 	GIVE_UP_STOPPING_MS = 5 * 1000,
+	MANY = 32,               /* under way, of whom half are enough to make a turn worth its sync */
 	SPARE_BYTES = 16 * 1024, /* that an attempt may keep for its next use */
 };
 
 /* ---- a turn: what is to be recorded and started, in one transaction ---- */
 
-static void take_some(struct queue *from, struct queue *to)
+static void take_some(struct queue *from, struct queue *to, size_t most)
 {
-	while (to->count < DELIVERY_BATCH && from->count)
+	while (to->count < most && from->count)
 		queue_add(to, queue_take(from));
 }
 
-/* One of each lane in turn, until slots or lanes are used up. Answers that this turn leaves out keep theirs. */
+/* Half of many: what has been answered is recorded while the others are under way. A turn that took them all would find nothing to do
+ * for the network while it is committed, nor the next one anything to commit until they have been answered. */
+static size_t most_answers(const struct delivery *r)
+{
+	size_t all = (size_t)r->flying + r->answered.count;
+	return all < MANY ? DELIVERY_BATCH : (all + 1) / 2;
+}
+
+/* The answers that this turn leaves out keep their places. */
+static void keep_places(struct delivery *r, int count)
+{
+	for (const struct attempt *a = r->answered.first; a; a = a->next) {
+		delivery_lane(a)->flying += count;
+		r->flying += count;
+	}
+}
+
+/* One of each lane in turn, until slots or lanes are used up. */
 static void choose_starts(struct delivery *r, struct delivery_turn *t, int64_t now)
 {
-	int slots = SENDER_SLOTS - (int)r->answered.count;
 	for (size_t before = SIZE_MAX; before != t->starting.count;) {
 		before = t->starting.count;
-		for (struct lane *l = r->lanes; l && r->flying < slots && delivery_may_start(r); l = l->next) {
+		for (struct lane *l = r->lanes; l && delivery_may_start(r); l = l->next) {
 			if (!lane_may_start(l, now))
 				continue;
 			queue_add(&t->starting, queue_take(&l->ready));
@@ -36,10 +53,12 @@ static void choose_starts(struct delivery *r, struct delivery_turn *t, int64_t n
 
 static bool gather(struct delivery *r, struct delivery_turn *t, int64_t now)
 {
-	take_some(&r->answered, &t->answered);
-	take_some(&r->ending, &t->ending);
-	take_some(&r->returning, &t->returning);
+	take_some(&r->answered, &t->answered, most_answers(r));
+	take_some(&r->ending, &t->ending, DELIVERY_BATCH);
+	take_some(&r->returning, &t->returning, DELIVERY_BATCH);
+	keep_places(r, 1);
 	choose_starts(r, t, now);
+	keep_places(r, -1);
 	return t->answered.count || t->ending.count || t->returning.count || t->starting.count;
 }
 
