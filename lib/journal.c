@@ -439,7 +439,8 @@ static void save_destinations(struct journal *j)
 		struct db_query *q = db_query(
 		    &j->db, "UPDATE destination SET in_flight = :in_flight, rate_at = :rate_at, faults = :faults, "
 			    "open_until = :open_until, open_ms = :open_ms, opened_at = :opened_at, "
-			    "probe = nullif(:probe, 0), ramp = :ramp WHERE id = :id");
+			    "probe = nullif(:probe, 0), ramp = :ramp, seen_at = :seen_at, mending = :mending "
+			    "WHERE id = :id");
 		db_set_int(q, ":in_flight", to->in_flight);
 		db_set_int(q, ":rate_at", to->rate_at);
 		db_set_int(q, ":faults", to->faults);
@@ -448,6 +449,8 @@ static void save_destinations(struct journal *j)
 		db_set_int(q, ":opened_at", to->opened_at);
 		db_set_int(q, ":probe", to->probe);
 		db_set_int(q, ":ramp", to->ramp);
+		db_set_int(q, ":seen_at", to->seen_at);
+		db_set_int(q, ":mending", to->mending);
 		db_set_int(q, ":id", to->id);
 		db_run(q);
 	}
@@ -547,7 +550,8 @@ void journal_watched(struct journal *j)
 static void load_destination(struct journal *j, struct journal_destination *to)
 {
 	struct db_query *q =
-	    db_query(&j->db, "SELECT in_flight, rate_at, faults, open_until, open_ms, opened_at, probe, ramp, ordered "
+	    db_query(&j->db, "SELECT in_flight, rate_at, faults, open_until, open_ms, opened_at, probe, ramp, ordered, "
+			     "seen_at, mending "
 			     "FROM destination WHERE id = :id");
 	db_set_int(q, ":id", to->id);
 	if (db_row(q)) {
@@ -560,6 +564,8 @@ static void load_destination(struct journal *j, struct journal_destination *to)
 		to->probe = db_int(q, 6);
 		to->ramp = db_int(q, 7);
 		to->ordered = db_int(q, 8);
+		to->seen_at = db_int(q, 9);
+		to->mending = db_int(q, 10);
 		to->loaded = true;
 	}
 	db_done(q);

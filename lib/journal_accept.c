@@ -269,6 +269,7 @@ int journal_adopt(struct journal *j, const struct event *e, int64_t now, int64_t
 			    j, event); /* two destinations made another payload under one id: a retry has the first */
 		journal_add_delivery(j, event, to->id, now);
 		claim_adopted(j, event, to->id, now, lease_ms);
+		journal_note_time(to, now);
 		*claim = 1;
 	}
 	return journal_settle(j, d);

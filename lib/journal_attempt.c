@@ -133,6 +133,7 @@ static void start_one(struct journal *j, struct journal_start *start, int64_t no
 	start->answer = judge_claim(&row, start->ref.claim);
 	if (start->answer != JOURNAL_STARTED)
 		return;
+	journal_note_time(to, now);
 	if (start->limits->ordered && !journal_order_is_kept(j, to)) {
 		hold(start, JOURNAL_HOLD_ORDER, now);
 		return;
@@ -364,6 +365,7 @@ static void outcome_one(struct journal *j, struct journal_outcome *outcome, int6
 	keep_record(j, &row, outcome->record);
 	if (outcome->verdict != JOURNAL_OK)
 		journal_count_failure(j, &row, now);
+	journal_note_time(to, now);
 	judge_destination(to, outcome, row.event, now);
 	if (outcome->late && (outcome->verdict != JOURNAL_OK || row.status == JOURNAL_DELIVERED))
 		return;

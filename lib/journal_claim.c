@@ -15,6 +15,11 @@ enum {
 #define HOLD_FAILED_MS   (5 * CLOCK_MINUTE)
 #define DUE_TOO_FAR_MS   (25 * CLOCK_HOUR) /* no wait is that long: the clock has been set back since */
 
+static int64_t too_far(enum journal_lane lane)
+{
+	return lane == LANE_FIRST ? JOURNAL_CLOCK_SLACK_MS : DUE_TOO_FAR_MS;
+}
+
 /* The deliveries of one destination that are due in one lane, looked up a few at a time. */
 struct queue {
 	int64_t events[QUEUE];
@@ -34,7 +39,7 @@ struct turn {
 
 #define DELIVERY_COLUMNS                                                                                               \
 	"SELECT status, due_at IS NOT NULL, claim, lapses, attempts, spent, started_at, subject_key, received_at, "    \
-	"updated_at, kind, code IS NOT NULL, ordered, expired_at IS NULL, event, destination, " \
+	"updated_at, kind, code IS NOT NULL, ordered, expired_at IS NULL, event, destination, "                        \
 	"digest = zeroblob(32) "
 
 static bool take_delivery(struct db_query *q, struct journal_delivery *row)
@@ -162,7 +167,7 @@ static void claim_row(struct journal *j, const struct journal_delivery *row, int
 	journal_count_enter(j, row, JOURNAL_PROCESSING, false, now);
 }
 
-bool journal_hand_out(struct journal *j, const struct journal_destination *to, const struct journal_delivery *row,
+bool journal_hand_out(struct journal *j, struct journal_destination *to, const struct journal_delivery *row,
 		      int64_t now, struct journal_batch *batch)
 {
 	struct event e;
@@ -177,6 +182,7 @@ bool journal_hand_out(struct journal *j, const struct journal_destination *to, c
 	event_write(&batch->lines, &e);
 	db_done(q);
 	claim_row(j, row, now);
+	journal_note_time(to, now);
 	batch->rows[batch->count++] = (struct journal_claimed){.event = row->event,
 							       .destination = row->destination,
 							       .claim = row->claim + 1,
@@ -208,10 +214,12 @@ static void hold_for_failed(struct journal *j, const struct turn *t, const struc
 			    int64_t now)
 {
 	int64_t again_at = now + HOLD_FAILED_MS;
-	if (row->status == JOURNAL_PROCESSING)
+	if (row->status == JOURNAL_PROCESSING) {
 		journal_put_back(j, row, row->attempts, again_at, now);
-	else
+	} else {
 		journal_put_off(j, row->event, t->to->id, again_at);
+		journal_move_to_lane(j, row->event, t->to->id, LANE_RETRY);
+	}
 	struct buf why = BUF_INIT;
 	struct db_query *q =
 	    db_query(&j->db, "SELECT 'held: ' || id || ', an earlier event of its subject, has failed' "
@@ -261,7 +269,7 @@ static void look_up(struct journal *j, const struct turn *t, enum journal_lane l
 	db_set_int(q, ":destination", t->to->id);
 	db_set_int(q, ":lane", lane);
 	db_set_int(q, ":now", now);
-	db_set_int(q, ":far", now + DUE_TOO_FAR_MS);
+	db_set_int(q, ":far", now + too_far(lane));
 	db_set_int(q, ":limit", QUEUE);
 	queue->next = 0;
 	for (queue->count = 0; queue->count < QUEUE && db_row(q); queue->count++)
@@ -361,6 +369,14 @@ static int keep_orders(struct journal *j, const struct journal_route *routes, si
 	return 0;
 }
 
+static int mind_waits(struct journal *j, const struct journal_route *routes, size_t count, int64_t now, struct diag *d)
+{
+	for (size_t i = 0; i < count; i++)
+		if (journal_mind_waits(j, slice_of(routes[i].destination), now, d) < 0)
+			return -1;
+	return 0;
+}
+
 int journal_claim(struct journal *j, const struct journal_route *routes, size_t route_count, size_t limit, int64_t now,
 		  struct journal_batch *batch, struct diag *d)
 {
@@ -371,7 +387,7 @@ int journal_claim(struct journal *j, const struct journal_route *routes, size_t 
 		return -1;
 	if (due_at > now) /* a look without the write lock */
 		return 0;
-	if (keep_orders(j, routes, route_count, d) < 0)
+	if (mind_waits(j, routes, route_count, now, d) < 0 || keep_orders(j, routes, route_count, d) < 0)
 		return -1;
 	struct turn *turns = calloc(route_count, sizeof *turns);
 	if (!turns)
@@ -403,7 +419,7 @@ static int64_t lane_due(struct journal *j, int64_t destination, enum journal_lan
 	db_set_int(q, ":lane", lane);
 	int64_t due_at = INT64_MAX;
 	if (db_row(q) && !db_is_null(q, 0))
-		due_at = db_int(q, 1) > now + DUE_TOO_FAR_MS ? now : db_int(q, 0);
+		due_at = db_int(q, 1) > now + too_far(lane) ? now : db_int(q, 0);
 	db_done(q);
 	return due_at;
 }
@@ -411,13 +427,17 @@ static int64_t lane_due(struct journal *j, int64_t destination, enum journal_lan
 /* No destination row is cached here: this reads outside a transaction. */
 static int64_t route_due(struct journal *j, const char *name, int64_t now)
 {
-	struct db_query *q = db_query(&j->db, "SELECT id, open_until FROM destination WHERE name = :name");
+	struct db_query *q = db_query(&j->db, "SELECT id, open_until, mending > 0 OR seen_at > :latest "
+					      "FROM destination WHERE name = :name");
 	db_set_text(q, ":name", slice_of(name));
-	bool known = db_row(q);
+	db_set_int(q, ":latest", now + JOURNAL_CLOCK_SLACK_MS);
+	bool known = db_row(q), set_back = db_int(q, 2);
 	int64_t id = db_int(q, 0), open_until = known ? db_int(q, 1) : 0;
 	db_done(q);
 	if (!known)
 		return INT64_MAX;
+	if (set_back)
+		return now; /* its waits are to be looked at */
 	int64_t due_at = INT64_MAX;
 	for (enum journal_lane lane = LANE_FIRST; lane <= LANE_LAPSED; lane++) {
 		int64_t at = lane_due(j, id, lane, now);
@@ -450,11 +470,11 @@ void journal_put_back(struct journal *j, const struct journal_delivery *row, int
 		      int64_t now)
 {
 	struct db_query *q = db_query(
-	    &j->db,
-	    "UPDATE delivery SET attempts = :attempts, status = iif(:attempts > 0, 4, 0), lane = (:attempts > 0), "
-	    "due_at = :due_at, claim = claim + 1, started_at = NULL, updated_at = :now "
-	    "WHERE event = :event AND destination = :destination");
+	    &j->db, "UPDATE delivery SET attempts = :attempts, status = iif(:attempts > 0, 4, 0), lane = :lane, "
+		    "due_at = :due_at, claim = claim + 1, started_at = NULL, updated_at = :now "
+		    "WHERE event = :event AND destination = :destination");
 	db_set_int(q, ":attempts", attempts);
+	db_set_int(q, ":lane", journal_lane_for(attempts, due_at, now));
 	db_set_int(q, ":due_at", due_at);
 	db_set_int(q, ":now", now);
 	db_set_int(q, ":event", row->event);

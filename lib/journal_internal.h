@@ -17,7 +17,8 @@ struct journal_destination {
 	char *name;
 	bool loaded, changed;
 	int64_t in_flight, rate_at, faults, open_until, open_ms, opened_at, probe, ramp;
-	int64_t ordered; /* journal_order_is_kept writes it */
+	int64_t ordered;          /* journal_order_is_kept writes it */
+	int64_t seen_at, mending; /* share/sql/0007-clock.sql */
 };
 
 /* ---- counts: what the table `tally` holds, see share/sql/0003-tally.sql ---- */
@@ -154,6 +155,16 @@ bool journal_find_named(struct journal *j, struct slice source, struct slice id,
 bool journal_order_is_kept(struct journal *j, struct journal_destination *to);
 bool journal_order_is_wanting(struct journal *j, struct slice destination);
 
+/* ---- a clock that was set back ---- */
+
+#define JOURNAL_CLOCK_SLACK_MS ((int64_t)60 * 1000) /* by less is not noticed, and delays nothing by more */
+/* Has it been, since anything was last noted for the destination? Then its breaker and rate begin anew from now, and its waits are to. */
+void journal_mind_clock(struct journal_destination *to, int64_t now);
+/* The same; and something is noted for it now, with a time that lies ahead. */
+void journal_note_time(struct journal_destination *to, int64_t now);
+/* Where it has been, its waits begin anew from now. Runs its own transactions. */
+int journal_mind_waits(struct journal *j, struct slice destination, int64_t now, struct diag *d);
+
 /* Is there an open delivery of the same subject before this one? With `waiting`, one that no pipeline is working on? */
 bool journal_has_earlier(struct journal *j, const struct journal_delivery *row, bool waiting);
 
@@ -174,6 +185,9 @@ void journal_wake_next(struct journal *j, const struct journal_delivery *row, in
 void journal_move_to_lane(struct journal *j, int64_t event, int64_t destination, enum journal_lane lane);
 void journal_put_off(struct journal *j, int64_t event, int64_t destination,
 		     int64_t due_at); /* it is not looked at before */
+/* Where one that is put back waits. First attempts are never due ahead: what lies ahead in their lane was accepted before a clock was
+ * set back, and counts as due. */
+enum journal_lane journal_lane_for(int64_t attempts, int64_t due_at, int64_t now);
 
 /* Notes an attempt's result (without head and answer). A late one takes the place of "unknown". */
 void journal_note_attempt(struct journal *j, const struct journal_delivery *row, const struct journal_attempt *attempt);
@@ -185,7 +199,7 @@ void journal_note_unknown(struct journal *j, struct journal_destination *to, con
 struct db_query *journal_load_event(struct journal *j, int64_t event, struct event *e);
 
 /* Claims the row until the lease ends and appends its line to the batch. False, the row ended as failed, when its payload is gone. */
-bool journal_hand_out(struct journal *j, const struct journal_destination *to, const struct journal_delivery *row,
+bool journal_hand_out(struct journal *j, struct journal_destination *to, const struct journal_delivery *row,
 		      int64_t now, struct journal_batch *batch);
 
 /* Commits what was claimed, or rolls back and empties the batch. */

@@ -101,6 +101,11 @@ void journal_put_off(struct journal *j, int64_t event, int64_t destination, int6
 	db_run(q);
 }
 
+enum journal_lane journal_lane_for(int64_t attempts, int64_t due_at, int64_t now)
+{
+	return attempts || due_at > now + JOURNAL_CLOCK_SLACK_MS ? LANE_RETRY : LANE_FIRST;
+}
+
 int64_t journal_failed_before(struct journal *j, const struct journal_delivery *row)
 {
 	if (!row->subject_key)

@@ -498,8 +498,114 @@ static void a_due_time_no_wait_can_explain_counts_as_due(void **state)
 	assert_int_equal(journal_next_due(j, &crm, 1, NOW, &at, &d), 0);
 	assert_true(at <= NOW);
 	assert_int_equal(claim_at(&crm, NOW), 1);
-	accept_at("evt_2", NULL, "{}", NOW + 24 * CLOCK_HOUR);
+	/* A retry may lie a day ahead, a new event not at all. */
+	accept_at("evt_2", NULL, "{}", NOW + CLOCK_HOUR);
+	assert_int_equal(claim_at(&crm, NOW), 1);
+	assert_int_equal(start_at("evt_2", 1, NOW), JOURNAL_STARTED);
+	outcome_at("evt_2", 1, 1, JOURNAL_AGAIN, NOW + 24 * CLOCK_HOUR, NOW);
 	assert_int_equal(claim_at(&crm, NOW), 0);
+}
+
+/* ---- a clock that is set back ---- */
+
+static void a_retry_waits_no_longer_when_the_clock_is_set_back(void **state)
+{
+	(void)state;
+	accept_at("evt_1", NULL, "{}", NOW);
+	claim_at(&crm, NOW);
+	start_at("evt_1", 1, NOW);
+	outcome_at("evt_1", 1, 1, JOURNAL_AGAIN, NOW + 10 * CLOCK_MINUTE, NOW);
+	int64_t now = NOW - 3 * CLOCK_HOUR, at;
+	assert_int_equal(claim_at(&crm, now), 0);
+	assert_int_equal(journal_next_due(j, &crm, 1, now, &at, &d), 0);
+	assert_int_equal(at, now + 10 * CLOCK_MINUTE);
+	/* Once is enough: time that passes is not added. */
+	assert_int_equal(claim_at(&crm, now + 9 * CLOCK_MINUTE), 0);
+	assert_int_equal(claim_at(&crm, now + 10 * CLOCK_MINUTE), 1);
+}
+
+static void a_lease_is_neither_lost_nor_longer_when_the_clock_is_set_back(void **state)
+{
+	(void)state;
+	static const int64_t steps[] = {10 * CLOCK_MINUTE, 3 * CLOCK_HOUR, 30 * CLOCK_DAY};
+	for (size_t i = 0; i < 3; i++) {
+		char id[2][8] = {{'a', (char)('0' + i)}, {'b', (char)('0' + i)}};
+		int64_t before = NOW + 400 * CLOCK_DAY * (int64_t)i, now = before - steps[i];
+		accept_at(id[0], NULL, "{}", before);
+		accept_at(id[1], NULL, "{}", before);
+		assert_int_equal(claim_at(&crm, before), 2);
+		assert_int_equal(start_at(id[1], 1, before), JOURNAL_STARTED);
+		assert_int_equal(claim_at(&crm, now), 0);
+		assert_int_equal(claim_at(&crm, now + wide.timeout_ms), 0); /* it may still be answered */
+		assert_int_equal(claim_at(&crm, now + LEASE - 1), 1);
+		assert_int_equal(start_at(id[1], 2, now + LEASE), JOURNAL_STARTED);
+		outcome_at(id[1], 2, 2, JOURNAL_OK, 0, now + LEASE);
+		assert_int_equal(claim_at(&crm, now + LEASE), 1);
+		assert_int_equal(start_at(id[0], 2, now + LEASE), JOURNAL_STARTED);
+		outcome_at(id[0], 2, 1, JOURNAL_OK, 0, now + LEASE);
+	}
+}
+
+static void a_breaker_and_a_rate_hold_no_longer_when_the_clock_is_set_back(void **state)
+{
+	(void)state;
+	struct journal_limits paced = {.concurrency = 100, .timeout_ms = 30000, .rate_per_ms = 1.0 / CLOCK_MINUTE};
+	for (int i = 0; i < 12; i++) {
+		char id[16];
+		snprintf(id, sizeof id, "evt_%d", i);
+		accept_at(id, NULL, "{}", NOW);
+	}
+	assert_int_equal(claim_at(&crm, NOW), 12);
+	for (int i = 0; i < 10; i++) {
+		char id[16];
+		snprintf(id, sizeof id, "evt_%d", i);
+		start_at(id, 1, NOW);
+		outcome_at(id, 1, 1, JOURNAL_AGAIN, NOW + CLOCK_HOUR, NOW);
+	}
+	assert_int_equal(start_with("evt_10", 1, &wide, NOW).hold, JOURNAL_HOLD_BREAKER);
+	int64_t now = NOW - 3 * CLOCK_HOUR;
+	struct journal_start held = start_with("evt_10", 1, &paced, now);
+	assert_int_equal(held.hold, JOURNAL_HOLD_BREAKER);
+	assert_int_equal(held.again_at, now + 5 * CLOCK_SECOND);
+	assert_int_equal(start_with("evt_10", 1, &paced, held.again_at).answer, JOURNAL_STARTED);
+	outcome_at("evt_10", 1, 1, JOURNAL_OK, 0, held.again_at);
+	now = held.again_at - 3 * CLOCK_HOUR;
+	assert_int_equal(start_with("evt_11", 1, &paced, now).hold, JOURNAL_HOLD_RATE);
+	assert_int_equal(start_with("evt_11", 1, &paced, now + CLOCK_MINUTE).answer, JOURNAL_STARTED);
+}
+
+static void however_many_wait_all_do_so_from_the_new_time(void **state)
+{
+	(void)state;
+	enum { MANY = 5000 };
+	int64_t now = NOW - 3 * CLOCK_HOUR, at;
+	assert_int_equal(journal_begin(j, &d), 0);
+	for (int i = 0; i < MANY; i++) {
+		char id[16];
+		snprintf(id, sizeof id, "evt_%d", i);
+		struct event e = event_of(id, NULL, "{}");
+		struct slice to = SLICE("crm");
+		struct journal_accept row = {.event = &e, .destinations = &to, .destination_count = 1};
+		assert_int_equal(journal_accept(j, &row, 1, NOW, &d), 0);
+	}
+	assert_int_equal(journal_commit(j, &d), 0);
+	char sql[512];
+	/* Of all that are due at one time, half have waited since long before the clock was set back: theirs is right. */
+	snprintf(sql, sizeof sql,
+		 "UPDATE delivery SET status = 4, lane = 1, attempts = 1, due_at = %lld, "
+		 "claimed_at = iif(event %% 2, %lld, %lld); UPDATE destination SET seen_at = %lld",
+		 (long long)NOW, (long long)(NOW - CLOCK_HOUR), (long long)(NOW - 23 * CLOCK_HOUR),
+		 (long long)(NOW - CLOCK_HOUR));
+	make(path, sql);
+	rows_were_altered = true;
+	assert_int_equal(claim_at(&crm, now), 0);
+	snprintf(
+	    sql, sizeof sql,
+	    "SELECT sum(due_at = %lld), sum(due_at = %lld), (SELECT mending FROM destination WHERE id = 1) FROM delivery",
+	    (long long)(now + CLOCK_HOUR), (long long)NOW);
+	assert_string_equal(look(sql), "2500 2500 0");
+	assert_int_equal(journal_next_due(j, &crm, 1, now, &at, &d), 0);
+	assert_int_equal(at, now + CLOCK_HOUR);
 }
 
 /* ---- start ---- */
@@ -862,6 +968,10 @@ int main(void)
 	    EACH(a_release_leaves_what_was_started),
 	    EACH(destinations_take_turns_and_retries_have_their_share),
 	    EACH(a_due_time_no_wait_can_explain_counts_as_due),
+	    EACH(a_retry_waits_no_longer_when_the_clock_is_set_back),
+	    EACH(a_lease_is_neither_lost_nor_longer_when_the_clock_is_set_back),
+	    EACH(a_breaker_and_a_rate_hold_no_longer_when_the_clock_is_set_back),
+	    EACH(however_many_wait_all_do_so_from_the_new_time),
 	    EACH(a_start_is_fenced_by_the_claim),
 	    EACH(concurrency_counts_open_starts),
 	    EACH(a_rate_spaces_starts),
