@@ -18,6 +18,7 @@ enum {
 	SLOW_MS = 10 * 1000,                /* and when the others may come again */
 	LOOK_MS = 1000,                     /* while lines are held; wall time may step */
 	IDLE_MS = 60 * 1000,
+	SET_BACK_MS = 1000, /* the clock, between two looks: by less is not noticed */
 	LAST_PRINT_MS = 2000,
 };
 
@@ -202,9 +203,19 @@ static void make_room(struct delivery *r, int64_t now)
 	}
 }
 
+/* What the journal said to wait for was an instant of the clock as it was then. */
+static void mind_clock(struct delivery *r, int64_t clock, int64_t now)
+{
+	bool set_back = r->ahead - (now - clock) > SET_BACK_MS;
+	for (struct lane *l = set_back ? r->lanes : NULL; l; l = l->next)
+		lane_forget_holds(l);
+	r->ahead = now - clock;
+}
+
 static void review_held(struct delivery *r, int64_t now)
 {
 	int64_t clock = clock_monotonic(), due_at = now;
+	mind_clock(r, clock, now);
 	bool quiet = r->input_ended && r->flying == 0 && !r->answered.count && !r->over;
 	for (struct lane *l = r->lanes; l; l = l->next) {
 		const char *why = r->stopping ? "stopping" : lane_why_give_back(l, quiet, clock, now, &due_at);

@@ -61,6 +61,7 @@ struct delivery {
 	int64_t trying_since;          /* monotonic: when the first of the turns that nothing came of began; 0: none */
 	int64_t pause_until, pause_ms; /* while the journal is not to be had */
 	int64_t stopped_at;            /* monotonic */
+	int64_t ahead;                 /* wall time, of monotonic time, when last looked at */
 	bool idle;                     /* journal_idle has been called, and nothing has happened since */
 	unsigned short random[3];
 	struct buf printed;            /* what -p has still to write */

@@ -86,6 +86,13 @@ void lane_recall_after(struct lane *l, const struct attempt *ended)
 	}
 }
 
+void lane_forget_holds(struct lane *l)
+{
+	l->held_until = 0;
+	for (struct attempt *a = l->waiting.first; a; a = a->next)
+		a->again_at = 0;
+}
+
 int64_t lane_due_again(struct lane *l, int64_t now)
 {
 	if (l->paused_until <= now || l->paused_until > now + PAUSE_LONGEST_MS) {

@@ -38,6 +38,9 @@ void lane_recall(struct lane *l, int64_t now);
 /* One has ended: the lane may have room again, and the next one of its subject may go. */
 void lane_recall_after(struct lane *l, const struct attempt *ended);
 
+/* The clock was set back: whatever holds its lines is asked for again at once. */
+void lane_forget_holds(struct lane *l);
+
 /* When lines of a lane that is not usable may come again: soon, for the file may be mended at once, and then less and less often, for
  * whoever hands them out may not see what is wrong with it. */
 int64_t lane_due_again(struct lane *l, int64_t now);

@@ -97,33 +97,73 @@ are_delivered() { # COUNT
 	jq -es 'map(.time | sub("\\.[0-9]+Z$"; "Z") as $s | ($s | fromdate) + (.[-4:-1] | tonumber) / 1000) | (max - min) > 1.7' "$DEST_LOG"
 }
 
-# As if the clock had been ahead by so many days until now.
-set_clock_back() { # DAYS
+# As if the clock had been ahead by so many hours until now.
+set_clock_back() { # HOURS
 	sqlite3 "$EVT_JOURNAL" "
-		update delivery set due_at = due_at + $1 * 86400000 where due_at is not null;
-		update delivery set updated_at = updated_at + $1 * 86400000;
-		update destination set rate_at = rate_at + $1 * 86400000000;
-		update destination set open_until = open_until + $1 * 86400000 where open_until > 0"
+		update event set received_at = received_at + $1 * 3600000;
+		update delivery set due_at = due_at + $1 * 3600000 where due_at is not null;
+		update delivery set updated_at = updated_at + $1 * 3600000, claimed_at = claimed_at + $1 * 3600000;
+		update destination set rate_at = rate_at + $1 * 3600000000, seen_at = seen_at + $1 * 3600000;
+		update destination set open_until = open_until + $1 * 3600000 where open_until > 0"
 }
 
-@test "a clock that is set back by weeks neither stalls what waits nor repeats what is done" {
-	destination_rules '[{"body": "e1\"", "answers": [{}]}, {"answers": [{"status": 503}]}]'
-	crm '"rate": "1000/s"'
+neither_stalls_nor_repeats() { # HOURS
+	destination_rules '[{"body": "e1\"", "answers": [{}]}, {"body": "e2\"", "answers": [{"delay_ms": 3000}]}, {"answers": [{"status": 503}]}]'
+	crm '"rate": "1000/s", "concurrency": 12'
 	accept 1 15
-	deliver_due
-	deliver_due
-	breaker_is_open
+	deliver_due &
+	local first=$!
+	wait_until has_status e1 delivered
+	wait_until breaker_is_open
+	accept 16 17 # nobody has claimed these
+	sending() {
+		[ "$(query "select count(*) from history where status = 'processing'")" -eq 1 ]
+	}
+	wait_until sending
 	[ "$(query "select count(*) from history where status = 'retrying'")" -ge 10 ]
-	[ "$(status_of e1)" = delivered ]
-	set_clock_back 30
+	set_clock_back "$1"
 	destination_rules '[]'
 	all_are_there() {
 		deliver_due
-		are_delivered 15
+		are_delivered 17
 	}
 	wait_until all_are_there
+	wait "$first"
 	[ "$(requests 'select(.body == "{\"id\":\"e1\"}")' | wc -l)" -eq 1 ]
+	[ "$(requests 'select(.body == "{\"id\":\"e2\"}")' | wc -l)" -eq 1 ] # it was being sent at that moment
 	[ "$(query 'select sum(attempts) from history')" -eq "$(requests | wc -l)" ]
+}
+
+@test "a clock that is set back by three hours neither stalls what waits nor repeats what is done" {
+	neither_stalls_nor_repeats 3
+}
+
+@test "a clock that is set back by weeks neither stalls what waits nor repeats what is done" {
+	neither_stalls_nor_repeats 720
+}
+
+@test "processes that are there when the clock is set back go on at once" {
+	command -v faketime >/dev/null || skip 'no faketime'
+	! grep -q asan <<<"$BUILD" || skip 'ASan wants to be loaded first'
+	local clock=$BATS_TEST_TMPDIR/clock library
+	library=$(ls /usr/lib/*/faketime/libfaketimeMT.so.1)
+	export FAKETIME_TIMESTAMP_FILE=$clock FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1
+	echo '+0' >"$clock"
+	destination_rules '[{"body": "e1\"", "answers": [{"status": 503}, {}]}]'
+	write_destination crm <<<"{\"url\": \"$DEST_URL/\", \"rate\": \"2/s\", \"retry\": {\"schedule\": [\"2s\"], \"jitter\": 0}}"
+	accept 1 8
+	mkfifo "$BATS_TEST_TMPDIR/follow"
+	exec 7<>"$BATS_TEST_TMPDIR/follow"
+	spawn deliver env LD_PRELOAD="$library" evt-deliver <"$BATS_TEST_TMPDIR/follow" 7>&-
+	spawn retry env LD_PRELOAD="$library" evt-retry -f </dev/null >"$BATS_TEST_TMPDIR/follow" 7>&-
+	exec 7>&-
+	wait_until has_status e1 retrying
+	wait_until are_delivered 2 # the others wait for the rate
+	[ "$(query "select count(*) from history where status = 'processing'")" -ge 3 ]
+	echo '-3h' >"$clock"
+	wait_until are_delivered 8
+	[ "$(query "select min(updated_at) < strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-2 hours') from history")" -eq 1 ] # it has been set back
+	[ "$(requests | wc -l)" -eq 9 ]
 }
 
 @test "evt-retry -f is idle while nothing is due" {

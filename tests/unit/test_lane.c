@@ -118,6 +118,22 @@ static void the_next_of_a_subject_is_recalled_when_one_ends(void **state)
 	assert_string_equal(ids(&l.waiting), "ac");
 }
 
+static void holds_are_forgotten_when_the_clock_is_set_back(void **state)
+{
+	(void)state;
+	struct lane l = lane();
+	struct attempt a = attempt("a", "x"), b = attempt("b", "y");
+	struct journal_start rate = {.hold = JOURNAL_HOLD_RATE, .again_at = NOW + 50};
+	struct journal_start order = {.hold = JOURNAL_HOLD_ORDER, .again_at = NOW + 200};
+	lane_hold(&l, &a, &order);
+	lane_hold(&l, &b, &rate);
+	assert_false(lane_may_start(&l, NOW - 1000));
+	lane_forget_holds(&l);
+	assert_true(lane_may_start(&l, NOW - 1000));
+	lane_recall(&l, NOW - 1000);
+	assert_string_equal(ids(&l.ready), "ab");
+}
+
 static bool gives_back(const struct lane *l, bool quiet, int64_t clock, int64_t *due_at)
 {
 	return lane_why_give_back(l, quiet, clock, NOW, due_at) != NULL;
@@ -186,6 +202,7 @@ int main(void)
 	    cmocka_unit_test(a_lane_starts_as_many_as_its_concurrency),
 	    cmocka_unit_test(a_hold_keeps_the_whole_lane_or_one_subject),
 	    cmocka_unit_test(the_next_of_a_subject_is_recalled_when_one_ends),
+	    cmocka_unit_test(holds_are_forgotten_when_the_clock_is_set_back),
 	    cmocka_unit_test(long_holds_are_given_back_short_ones_waited_for),
 	    cmocka_unit_test(one_that_waits_for_its_subject_goes_back_unless_it_is_under_way_here),
 	    cmocka_unit_test(lines_of_an_unusable_lane_come_again_less_and_less_often),
