@@ -229,6 +229,11 @@ int journal_erase(struct journal *j, const struct journal_progress *p, bool *era
 int journal_sum(struct journal *j, const struct journal_filter *f, const char *columns, const char *group,
 		void (*add)(struct db_query *row, void *context), void *context, struct diag *d);
 
+/* When the destination last delivered; 0: never. */
+int64_t journal_last_delivered(struct journal *j, int64_t destination);
+/* The text that a statement finds for :number, kept in `text`; SLICE_NONE when there is none. */
+struct slice journal_look_up(struct journal *j, const char *sql, int64_t number, struct buf *text);
+
 /* A history filter as SQL: " WHERE ..." over the aliases of JOURNAL_FROM_HISTORY, and its parameters. Every delivery has a
  * destination's row; the join says LEFT so that the planner does not begin with it, but with what orders or filters. */
 #define JOURNAL_FROM_HISTORY                                                                                           \
