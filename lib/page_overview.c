@@ -287,6 +287,36 @@ static int add_pictures(struct page_draft *p)
 	return 0;
 }
 
+/* ---- tables ---- */
+
+struct column {
+	const char *name; /* NULL ends a list of them */
+	bool number;
+};
+
+/* Begins a row of the table with these columns; with the first row comes its head. */
+static void begin_row(struct page_draft *p, const struct column *columns)
+{
+	if (p->rows++ == 0) {
+		buf_add_text(p->b, "<div class=\"scroll\"><table><thead><tr>");
+		for (; columns->name; columns++)
+			buf_printf(p->b, "<th scope=\"col\"%s>%s</th>", columns->number ? " class=\"number\"" : "",
+				   columns->name);
+		buf_add_text(p->b, "</tr></thead><tbody>");
+	}
+	buf_add_text(p->b, "<tr>");
+}
+
+/* Were there rows? */
+static bool end_table(struct page_draft *p)
+{
+	bool any = p->rows;
+	if (any)
+		buf_add_text(p->b, "</tbody></table></div>");
+	p->rows = 0;
+	return any;
+}
+
 /* ---- errors ---- */
 
 static void add_error_text(struct page_draft *p, const struct journal_trouble *trouble)
@@ -310,13 +340,10 @@ static void add_error_text(struct page_draft *p, const struct journal_trouble *t
 
 static bool take_error(const struct journal_trouble *trouble, void *context)
 {
+	static const struct column columns[] = {{"Times", true}, {"Error", false}, {"Last", false}, {NULL, false}};
 	struct page_draft *p = context;
-	if (p->rows++ == 0)
-		buf_add_text(
-		    p->b,
-		    "<div class=\"scroll\"><table><thead><tr><th scope=\"col\" class=\"number\">Times</th><th scope=\"col\">Error</th>"
-		    "<th scope=\"col\">Last</th></tr></thead><tbody>");
-	buf_add_text(p->b, "<tr><td class=\"number\">");
+	begin_row(p, columns);
+	buf_add_text(p->b, "<td class=\"number\">");
 	html_add_count(p->b, trouble->count);
 	buf_add_text(p->b, "</td><td><span class=\"error\">");
 	add_error_text(p, trouble);
@@ -345,7 +372,7 @@ static int add_errors(struct page_draft *p)
 	p->rows = 0;
 	if (journal_troubles(p->page->journal, recent, ERRORS, take_error, p, p->d) < 0)
 		return -1;
-	buf_add_text(p->b, p->rows ? "</tbody></table></div></section>" : "<p class=\"nothing\">None.</p></section>");
+	buf_add_text(p->b, end_table(p) ? "</section>" : "<p class=\"nothing\">None.</p></section>");
 	return 0;
 }
 
@@ -371,12 +398,10 @@ static void add_breaker(struct page_draft *p, const struct facts_destination *to
 
 static void add_destination(struct page_draft *p, const struct facts_destination *to)
 {
-	if (p->rows++ == 0)
-		buf_add_text(
-		    p->b,
-		    "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Destination</th><th scope=\"col\">State</th><th scope=\"col\" "
-		    "class=\"number\">Waiting</th><th scope=\"col\" class=\"number\">Processing</th></tr></thead><tbody>");
-	buf_add_text(p->b, "<tr><th scope=\"row\">");
+	static const struct column columns[] = {
+	    {"Destination", false}, {"State", false}, {"Waiting", true}, {"Processing", true}, {NULL, false}};
+	begin_row(p, columns);
+	buf_add_text(p->b, "<th scope=\"row\">");
 	html_add_bdi(p->b, to->name);
 	buf_add_text(p->b, "</th><td>");
 	add_breaker(p, to);
@@ -389,12 +414,10 @@ static void add_destination(struct page_draft *p, const struct facts_destination
 
 static bool take_source(const struct journal_source *source, void *context)
 {
+	static const struct column columns[] = {{"Source", false}, {"Last received", false}, {NULL, false}};
 	struct page_draft *p = context;
-	if (p->rows++ == 0)
-		buf_add_text(
-		    p->b,
-		    "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Source</th><th scope=\"col\">Last received</th></tr></thead><tbody>");
-	buf_add_text(p->b, "<tr><th scope=\"row\">");
+	begin_row(p, columns);
+	buf_add_text(p->b, "<th scope=\"row\">");
 	html_add_bdi(p->b, source->name);
 	buf_add_text(p->b, "</th><td>");
 	html_add_ago(p->b, source->last_at, &p->page->style);
@@ -417,13 +440,13 @@ static void add_sample(struct page_draft *p, const struct journal_refusal *refus
 
 static bool take_refusal(const struct journal_refusal *refusal, void *context)
 {
+	static const struct column columns[] = {
+	    {"Times", true}, {"Source and cause", false}, {"Last", false}, {NULL, false}};
 	struct page_draft *p = context;
-	if (p->rows++ == 0)
-		buf_add_text(p->b,
-			     "<h3>Refused at the door <small class=\"soft\">last 24 hours</small></h3>"
-			     "<div class=\"scroll\"><table><thead><tr><th scope=\"col\" class=\"number\">Times</th>"
-			     "<th scope=\"col\">Source and cause</th><th scope=\"col\">Last</th></tr></thead><tbody>");
-	buf_add_text(p->b, "<tr><td class=\"number\">");
+	if (p->rows == 0)
+		buf_add_text(p->b, "<h3>Refused at the door <small class=\"soft\">last 24 hours</small></h3>");
+	begin_row(p, columns);
+	buf_add_text(p->b, "<td class=\"number\">");
 	html_add_count(p->b, refusal->count);
 	buf_add_text(p->b, "</td><td>");
 	html_add_bdi(p->b, refusal->source.len ? refusal->source : SLICE("no such source"));
@@ -441,14 +464,13 @@ static bool take_refusal(const struct journal_refusal *refusal, void *context)
 
 static bool take_repeat(const struct journal_repeat *repeat, void *context)
 {
+	static const struct column columns[] = {
+	    {"Times", true}, {"Source, whose signature does not cover the id", false}, {"Last", false}, {NULL, false}};
 	struct page_draft *p = context;
-	if (p->rows++ == 0)
-		buf_add_text(p->b,
-			     "<h3>Taken again under another id <small class=\"soft\">last 24 hours</small></h3>"
-			     "<div class=\"scroll\"><table><thead><tr><th scope=\"col\" class=\"number\">Times</th>"
-			     "<th scope=\"col\">Source, whose signature does not cover the id</th>"
-			     "<th scope=\"col\">Last</th></tr></thead><tbody>");
-	buf_add_text(p->b, "<tr><td class=\"number\">");
+	if (p->rows == 0)
+		buf_add_text(p->b, "<h3>Taken again under another id <small class=\"soft\">last 24 hours</small></h3>");
+	begin_row(p, columns);
+	buf_add_text(p->b, "<td class=\"number\">");
 	html_add_count(p->b, repeat->count);
 	buf_add_text(p->b, "</td><td>");
 	html_add_bdi(p->b, repeat->source);
@@ -458,13 +480,6 @@ static bool take_repeat(const struct journal_repeat *repeat, void *context)
 	html_add_ago(p->b, repeat->last_at, &p->page->style);
 	buf_add_text(p->b, "</td></tr>");
 	return true;
-}
-
-static void end_table(struct page_draft *p)
-{
-	if (p->rows)
-		buf_add_text(p->b, "</tbody></table></div>");
-	p->rows = 0;
 }
 
 static int add_ends(struct page_draft *p, const struct facts *facts)
