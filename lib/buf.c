@@ -2,6 +2,7 @@
 #include "buf.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -42,9 +43,10 @@ void buf_add_int(struct buf *b, int64_t value)
 	buf_printf(b, "%" PRId64, value);
 }
 
-void buf_vprintf(struct buf *b, const char *format, va_list args)
+void buf_printf(struct buf *b, const char *format, ...)
 {
-	va_list again;
+	va_list args, again;
+	va_start(args, format);
 	va_copy(again, args);
 	int len = vsnprintf(NULL, 0, format, args);
 	char *end = len < 0 ? NULL : buf_reserve(b, (size_t)len);
@@ -55,13 +57,6 @@ void buf_vprintf(struct buf *b, const char *format, va_list args)
 		b->failed = true;
 	}
 	va_end(again);
-}
-
-void buf_printf(struct buf *b, const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	buf_vprintf(b, format, args);
 	va_end(args);
 }
 

@@ -5,7 +5,6 @@
 #ifndef EVT_BUF_H
 #define EVT_BUF_H
 
-#include <stdarg.h>
 #include <stdint.h>
 
 #include "slice.h"
@@ -63,7 +62,6 @@ static inline void buf_add_char(struct buf *b, char c)
 }
 void buf_add_int(struct buf *b, int64_t value);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void buf_vprintf(struct buf *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 void buf_drop_front(struct buf *b, size_t len); /* forgets the first `len` bytes */
 
 #endif

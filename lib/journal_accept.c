@@ -18,13 +18,15 @@ static int64_t hash(struct slice text)
 	return key;
 }
 
-int64_t journal_event_key(struct slice id)
+/* What tells an id again once it is erased: event.key. */
+static int64_t event_key(struct slice id)
 {
 	return hash(id);
 }
 
-/* Over source and subject, with a NUL between them, which neither can hold. Both are within EVENT_NAME_LIMIT. */
-int64_t journal_subject_key(struct slice source, struct slice subject)
+/* What delivery.subject_key holds: over source and subject, with a NUL between them, which neither can hold. Both are within
+ * EVENT_NAME_LIMIT. */
+static int64_t subject_key(struct slice source, struct slice subject)
 {
 	char text[2 * EVENT_NAME_LIMIT + 1];
 	memcpy(text, source.ptr, source.len);
@@ -36,7 +38,7 @@ int64_t journal_subject_key(struct slice source, struct slice subject)
 static void set_subject_key(struct db_query *q, struct slice source, struct slice subject)
 {
 	if (subject.len)
-		db_set_int(q, ":subject_key", journal_subject_key(source, subject));
+		db_set_int(q, ":subject_key", subject_key(source, subject));
 	else
 		db_set_null(q, ":subject_key");
 }
@@ -84,7 +86,7 @@ static struct known find(struct journal *j, struct slice source, struct slice id
 {
 	struct known known = {0, false};
 	char erased[32];
-	snprintf(erased, sizeof erased, "erased:%016" PRIx64, (uint64_t)journal_event_key(id));
+	snprintf(erased, sizeof erased, "erased:%016" PRIx64, (uint64_t)event_key(id));
 	struct db_query *q = db_query(
 	    &j->db, /* not by source; an erased one has neither its digest nor, perhaps, its id (journal_forget.c) */
 	    "SELECT seq, digest IN (:digest, zeroblob(32)) FROM event WHERE id IN (:id, :erased) AND +source = :source");
@@ -132,7 +134,7 @@ static int64_t insert_event(struct journal *j, const struct event *e, const unsi
 	    &j->db, "INSERT INTO event (key, source, id, type, subject, time, received_at, content_type, extra, "
 		    "body, size, digest, body_key) VALUES (:key, :source, :id, :type, :subject, :time, :now, "
 		    ":content_type, nullif(:extra, ''), :body, :size, :digest, :body_key)");
-	db_set_int(q, ":key", journal_event_key(e->id));
+	db_set_int(q, ":key", event_key(e->id));
 	db_set_text(q, ":source", e->source);
 	db_set_text(q, ":id", e->id);
 	db_set_text(q, ":type", e->type);

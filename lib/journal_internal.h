@@ -134,12 +134,6 @@ void journal_free_tallies(struct journal *j);
 /* In place of the texts of an erased event. Its digest is zeroes, which is what tells that it was erased. */
 #define JOURNAL_ERASED "erased on request"
 
-/* What tells an id again once it is erased: event.key. */
-int64_t journal_event_key(struct slice id);
-
-/* The hash of a source and a subject: what delivery.subject_key holds. */
-int64_t journal_subject_key(struct slice source, struct slice subject);
-
 /* The event's number, or 0. */
 int64_t journal_find_event(struct journal *j, struct slice source, struct slice id);
 
