@@ -9,44 +9,26 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "scratch.h"
-#include "tallies.h"
+#include "scratch_journal.h"
 
 #define NOW ((int64_t)1795000000000)
 
-static char path[96];
-static struct journal *j;
-static struct diag d;
 static struct facts facts;
-static struct journal_batch batch;
 
 static const struct journal_limits wide = {.concurrency = 100, .timeout_ms = 30000};
 
 static int set_up(void **state)
 {
 	(void)state;
-	if (scratch_make(NULL) < 0)
-		return -1;
-	snprintf(path, sizeof path, "%s", scratch_path("journal.db"));
-	j = journal_open(path, JOURNAL_WRITE, &d);
-	return j ? 0 : -1;
+	return scratch_journal_open();
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
 	facts_free(&facts);
-	int differ = tallies_differ(path);
-	journal_close(j);
-	buf_free(&batch.lines);
-	return scratch_remove() || differ;
+	return scratch_journal_close(true);
 }
-
-#define DONE(call)                                                                                                     \
-	do {                                                                                                           \
-		if ((call) < 0)                                                                                        \
-			fail_msg("%s", d.text);                                                                        \
-	} while (0)
 
 /* An event of `source`, for crm unless it has an error of its own. */
 static void receive(const char *id, const char *source, const char *error, int64_t at)

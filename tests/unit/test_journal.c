@@ -16,17 +16,11 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "journal.h"
-#include "scratch.h"
-#include "tallies.h"
+#include "scratch_journal.h"
 
 #define NOW   ((int64_t)1795000000000)
 #define LEASE JOURNAL_LEASE_MS
 
-static char path[96];
-static struct journal *j;
-static struct diag d;
-static struct journal_batch batch;
 static bool rows_were_altered; /* by the test itself */
 
 static const struct journal_route crm = {.destination = "crm", .attempts = 3};
@@ -41,21 +35,14 @@ static const struct journal_limits in_held_order = {
 static int set_up(void **state)
 {
 	(void)state;
-	if (scratch_make(NULL) < 0)
-		return -1;
-	snprintf(path, sizeof path, "%s", scratch_path("journal.db"));
 	rows_were_altered = false;
-	j = journal_open(path, JOURNAL_WRITE, &d);
-	return j ? 0 : -1;
+	return scratch_journal_open();
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	int differ = j && !rows_were_altered ? tallies_differ(path) : 0; /* whatever a test did, the counts are right */
-	journal_close(j);
-	buf_free(&batch.lines);
-	return scratch_remove() || differ;
+	return scratch_journal_close(!rows_were_altered);
 }
 
 /* The first row of a query by another connection, columns joined with blanks. */

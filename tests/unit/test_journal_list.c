@@ -12,9 +12,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
-#include "journal.h"
-#include "scratch.h"
-#include "tallies.h"
+#include "scratch_journal.h"
 
 #define NOW ((int64_t)1795000000000)
 
@@ -28,34 +26,16 @@ enum {
 	SQL_MOST = 1024,
 };
 
-static char path[96];
-static struct journal *j;
-static struct diag d;
-static struct journal_batch batch;
-
-#define DONE(call)                                                                                                     \
-	do {                                                                                                           \
-		if ((call) < 0)                                                                                        \
-			fail_msg("%s", d.text);                                                                        \
-	} while (0)
-
 static int set_up(void **state)
 {
 	(void)state;
-	if (scratch_make(NULL) < 0)
-		return -1;
-	snprintf(path, sizeof path, "%s", scratch_path("journal.db"));
-	j = journal_open(path, JOURNAL_WRITE, &d);
-	return j ? 0 : -1;
+	return scratch_journal_open();
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	int differ = tallies_differ(path);
-	journal_close(j);
-	buf_free(&batch.lines);
-	return scratch_remove() || differ;
+	return scratch_journal_close(true);
 }
 
 static sqlite3 *other(void)
