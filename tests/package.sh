@@ -46,6 +46,10 @@ for command in "$root"/usr/bin/evt-*; do
 	if inside ldd "/usr/bin/${command##*/}" | grep 'not found'; then fail "${command##*/} lacks a library"; fi
 done
 
+for unit in "$root"/usr/share/doc/evt/examples/systemd/*.socket "$root"/usr/share/doc/evt/examples/systemd/*.service "$root"/usr/share/doc/evt/examples/systemd/*.timer; do
+	cmp -s "$unit" "$root/lib/systemd/system/${unit##*/}" || fail "${unit##*/} is not installed as a unit"
+done
+
 echo 'package: the commands'
 inside sh /smoke
 echo '{"verify": {"scheme": "none"}, "id": "/id", "type": "const:t", "destinations": {}}' >"$root/etc/evt/sources/shop.json"
