@@ -1,6 +1,24 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034 # variables for the tests
-# For tests of TLS: an authority of one's own, and a server that has its certificate. Load it behind lib.bash.
+# For tests of evt-deliver with TLS: an authority of one's own, a server that has its certificate, and lines for it. Load it behind lib.bash.
+
+setup() {
+	evt_setup
+	command -v openssl >/dev/null || skip 'no openssl'
+}
+
+# line ID: for the destination crm.
+line() {
+	printf '{"specversion":"1.0","id":"%s","source":"shop","type":"t","evtdestination":"crm","data":{"a":1}}\n' "$1"
+}
+
+history_of() { # ID COLUMNS
+	query "select $2 from history where id = '$1'"
+}
+
+code_of() {
+	query "select code from delivery d join event e on e.seq = d.event where e.id = '$1'"
+}
 
 # make_authority: a CA, and what it has signed: server.{crt,key} for localhost, 127.0.0.1 and api.invalid, client.{crt,key}.
 make_authority() {

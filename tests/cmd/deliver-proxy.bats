@@ -5,23 +5,6 @@
 load ../lib
 load ../tls
 
-setup() {
-	evt_setup
-	command -v openssl >/dev/null || skip 'no openssl'
-}
-
-line() {
-	printf '{"specversion":"1.0","id":"%s","source":"shop","type":"t","evtdestination":"crm","data":{"a":1}}\n' "$1"
-}
-
-history_of() { # ID COLUMNS
-	query "select $2 from history where id = '$1'"
-}
-
-code_of() {
-	query "select code from delivery d join event e on e.seq = d.event where e.id = '$1'"
-}
-
 # start_relay TARGET-PORT [OPTIONS of tests/tools/relay.c]: sets RELAY_PORT; what it was asked for is in relay.log.
 start_relay() {
 	local port=$BATS_TEST_TMPDIR/relay.port target=$1

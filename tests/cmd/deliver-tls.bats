@@ -5,23 +5,6 @@
 load ../lib
 load ../tls
 
-setup() {
-	evt_setup
-	command -v openssl >/dev/null || skip 'no openssl'
-}
-
-line() {
-	printf '{"specversion":"1.0","id":"%s","source":"shop","type":"t","evtdestination":"crm","data":{"a":1}}\n' "$1"
-}
-
-history_of() { # ID COLUMNS
-	query "select $2 from history where id = '$1'"
-}
-
-code_of() {
-	query "select code from delivery d join event e on e.seq = d.event where e.id = '$1'"
-}
-
 crm() { # [MEMBERS]
 	write_destination crm <<<"{\"url\": \"https://127.0.0.1:$(tls_port)/\", \"method\": \"GET\"${1:+, $1}}"
 }
