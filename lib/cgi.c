@@ -11,7 +11,10 @@
 #include "intake.h"
 #include "refusals.h"
 
-enum { VARIABLES = 200 };
+enum {
+	VARIABLES = 200,
+	LOCK_MS = 2000, /* senders give up after 3 s */
+};
 
 static bool is_of_body(const char *variable)
 {
@@ -45,19 +48,24 @@ static const char *variable(const char *name)
 	return value ? value : "";
 }
 
+/* Bytes to read: all that is there, up to one too many, where the server leaves the length of a chunked body open, as Apache does. */
+static size_t body_length(struct intake *in, size_t limit)
+{
+	const char *text = variable("CONTENT_LENGTH");
+	char *end;
+	if (!*text)
+		return getenv("HTTP_TRANSFER_ENCODING") ? limit + 1 : 0;
+	unsigned long long length = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end)
+		intake_refuse(in, 400, "Content-Length: expected digits");
+	else if (length > limit)
+		intake_refuse(in, 413, "a body of more than %zu bytes", limit);
+	return in->status ? 0 : (size_t)length;
+}
+
 static void read_body(struct intake *in, size_t limit, int fd, struct buf *body)
 {
-	const char *text = getenv("CONTENT_LENGTH");
-	char *end;
-	unsigned long long length = text && *text ? strtoull(text, &end, 10) : 0;
-	if (text && (!isdigit((unsigned char)*text) || *end) && *text) {
-		intake_refuse(in, 400, "Content-Length: expected digits");
-		return;
-	}
-	if (length > limit) {
-		intake_refuse(in, 413, "a body of more than %zu bytes", limit);
-		return;
-	}
+	size_t length = body_length(in, limit);
 	char *room = length ? buf_reserve(body, length) : NULL;
 	ssize_t got = 1;
 	while (room && got > 0 && body->len < length) {
@@ -68,7 +76,7 @@ static void read_body(struct intake *in, size_t limit, int fd, struct buf *body)
 	}
 	if (length && !room)
 		intake_refuse(in, 503, "out of memory");
-	else if (body->len < length)
+	else if (body->len < length && (length <= limit || got < 0))
 		intake_refuse(in, 400, "the body ends too early");
 }
 
@@ -76,6 +84,8 @@ static void journal_rows(struct intake *in, const char *path)
 {
 	struct diag d;
 	struct journal *j = journal_open(path, JOURNAL_WRITE, &d);
+	if (j)
+		journal_patience(j, LOCK_MS);
 	if (!j || journal_begin(j, &d) < 0 || journal_accept(j, in->rows, in->count, clock_now(), &d) < 0 ||
 	    journal_commit(j, &d) < 0) {
 		diag_error("%s", d.text);
@@ -131,9 +141,11 @@ int cgi_run(const struct sources *sources, const struct reception *reception, co
 	struct intake in = INTAKE_INIT;
 	struct buf body = BUF_INIT, text = BUF_INIT;
 	struct request_header headers[VARIABLES];
+	const char *query =
+	    variable("QUERY_STRING"); /* empty, too, when there is none: senders sign an address without "?" */
 	struct request r = {.method = slice_of(variable("REQUEST_METHOD")),
 			    .path = slice_of(variable("PATH_INFO")),
-			    .query = slice_of(getenv("QUERY_STRING")),
+			    .query = *query ? slice_of(query) : SLICE_NONE,
 			    .headers = headers,
 			    .header_count = collect_headers(headers),
 			    .peer = variable("REMOTE_ADDR")};

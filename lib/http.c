@@ -110,7 +110,8 @@ static bool escapes_are_whole(struct slice text)
 	return true;
 }
 
-/* origin-form, or absolute-form, whose authority is as good as the Host: it is not looked at (RFC 9112 section 3.2). */
+/* origin-form, or absolute-form, whose authority is as good as the Host: which one it is does not matter here (RFC 9112 section 3.2), only
+ * that all readers see where it ends. */
 static int read_target(struct request *r, struct slice target, struct http_refusal *refusal)
 {
 	static const struct slice schemes[] = {{"http://", 7}, {"https://", 8}};
@@ -120,8 +121,12 @@ static int read_target(struct request *r, struct slice target, struct http_refus
 		if (target.len < schemes[i].len || strncasecmp(target.ptr, schemes[i].ptr, schemes[i].len) != 0)
 			continue;
 		skip(&target, schemes[i].len);
+		struct slice host = target;
 		while (target.len && target.ptr[0] != '/')
 			skip(&target, 1);
+		host.len -= target.len;
+		if (host.len == 0 || !all(host, HOST))
+			return refuse(refusal, 400, "the request's target names no host");
 	}
 	if (target.len == 0 || target.ptr[0] != '/')
 		return refuse(refusal, 400, "the request's target is no path");

@@ -591,6 +591,39 @@ END
 	run cgi POST /nobody '{}'
 	[ "${lines[0]}" = 'Status: 404' ]
 	[ "$(count)" = 1 ]
+	# Of a chunked body Apache does not tell the length.
+	chunked() { # BYTES
+		head -c "$1" /dev/zero | tr '\0' ' ' | env GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST PATH_INFO=/any \
+			HTTP_TRANSFER_ENCODING=chunked CONTENT_TYPE=text/plain evt-receive 2>&1 | tr -d '\r'
+	}
+	run chunked 700000
+	[ "${lines[0]}" = 'Status: 202' ]
+	[ "$(query 'select max(size) from event')" = 700000 ]
+	run chunked 1048577
+	[ "${lines[0]}" = 'Status: 413' ]
+	[[ "$output" == *'a body of more than 1048576 bytes'* ]]
+	[ "$(count)" = 2 ]
+	# A server that leaves a query out says it is empty; the address that was signed has no "?".
+	write_secret hub.secret yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy
+	write_source hub <<'END'
+{"verify": {"scheme": "hubspot-v3", "secret_file": "hub.secret"}, "public_url": "https://www.example.com/webhook_uri",
+ "type": "const:t", "destinations": {}}
+END
+	local time sign
+	time=$(date +%s)000
+	for QUERY_STRING in '' 'a=1'; do
+		export QUERY_STRING
+		sign=$(printf 'POSThttps://www.example.com/webhook_uri%s{}%s' "${QUERY_STRING:+?$QUERY_STRING}" "$time" |
+			openssl dgst -sha256 -hmac yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy -binary | openssl base64)
+		HTTP_X_HUBSPOT_REQUEST_TIMESTAMP=$time HTTP_X_HUBSPOT_SIGNATURE_V3=$sign run cgi POST /hub '{}'
+		[ "${lines[0]}" = 'Status: 202' ]
+	done
+	unset QUERY_STRING
+	exec 7<>"$EVT_JOURNAL-lock"
+	flock 7
+	run timeout 5 bash -c "$(declare -f cgi); cgi POST /any '{}'" 7>&-
+	[[ "$output" == *'Status: 503'*'Retry-After:'* ]]
+	exec 7>&-
 	EVT_JOURNAL=/dev/null/x run cgi POST /crm '{"id":"2","type":"contact.new"}'
 	[[ "$output" == *'Status: 503'*'Retry-After:'* ]]
 }

@@ -74,13 +74,57 @@ is_counted() {
 	refuses_wrong_method /hooks/open
 }
 
-# open_path DIR: nginx's workers, which are somebody else, may pass.
+# open_path DIR: servers' workers, which are somebody else, may pass.
 open_path() {
 	local dir=$1
 	while [ "$dir" != / ]; do
 		chmod o+x "$dir"
 		dir=$(dirname "$dir")
 	done
+}
+
+@test "Apache, as CGI: with chunks, a password and a signed address" {
+	needs apache2
+	local modules=${APACHE_MODULES:-/usr/lib/apache2/modules} dir=$BATS_TEST_TMPDIR/apache module time sign
+	write_secret user.secret sesame
+	write_source user <<<'{"verify": {"scheme": "basic", "user": "ann", "secret_file": "user.secret"}, "id": "/id", "type": "const:t", "destinations": {}}'
+	write_secret hub.secret 3f6b5a1e9c2d47f08b1e
+	write_source hub <<<'{"verify": {"scheme": "hubspot-v3", "secret_file": "hub.secret"}, "public_url": "https://a.example/hub",
+		"id": "/id", "type": "const:t", "destinations": {}}'
+	mkdir -p "$dir/state"
+	export EVT_JOURNAL=$dir/state/journal.db
+	if [ "$(id -u)" -eq 0 ]; then # which Apache does not want to be
+		chown -R nobody "$EVT_CONFIG" "$dir/state"
+		open_path "$dir/state"
+	fi
+	{
+		echo "ServerName localhost"
+		echo "Listen 127.0.0.1:$RECEIVE_PORT"
+		echo "PidFile $dir/pid"
+		echo "ErrorLog $dir/error.log"
+		echo "DefaultRuntimeDir $dir"
+		echo "User nobody"
+		for module in mpm_prefork authz_core alias cgi env; do
+			echo "LoadModule ${module}_module $modules/mod_$module.so"
+		done
+		as_here apache.conf
+	} >"$dir/apache.conf"
+	spawn apache apache2 -X -f "$dir/apache.conf" </dev/null >/dev/null
+	wait_until takes /hooks/open 1
+	takes /hooks/open 2
+	refuses_wrong_method /hooks/open
+	as_chunks() { # ID: a body whose length is not told
+		printf '{"id":"%s"}' "$1" | curl -sS -o /dev/null -w '%{http_code}' -T - -X POST -H 'Content-Type: application/json' "${@:2}" \
+			"http://127.0.0.1:$RECEIVE_PORT/hooks/open"
+	}
+	[ "$(as_chunks 3)" = 202 ]
+	[ "$(as_chunks 3)" = 200 ]
+	[ "$(curl -sS -o /dev/null -w '%{http_code}' -u ann:sesame -d '{"id":1}' "http://127.0.0.1:$RECEIVE_PORT/hooks/user")" = 202 ]
+	[ "$(curl -sS -o /dev/null -w '%{http_code}' -u ann:salami -d '{"id":2}' "http://127.0.0.1:$RECEIVE_PORT/hooks/user")" = 401 ]
+	time=$(date +%s)000
+	sign=$(printf 'POSThttps://a.example/hub{"id":1}%s' "$time" | openssl dgst -sha256 -hmac 3f6b5a1e9c2d47f08b1e -binary | openssl base64)
+	[ "$(curl -sS -o /dev/null -w '%{http_code}' -d '{"id":1}' -H 'Content-Type: application/json' -H "X-HubSpot-Signature-v3: $sign" \
+		-H "X-HubSpot-Request-Timestamp: $time" "http://127.0.0.1:$RECEIVE_PORT/hooks/hub")" = 202 ]
 }
 
 # nginx_with FILE: its location on this test's port.

@@ -105,6 +105,12 @@ static void the_request_line(void **state)
 	refused("POST x HTTP/1.1\r\nHost: a\r\n\r\n", 400, "no path");
 	refused("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 400, "no path");
 	refused("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 400, "no path");
+	taken("POST https://[::1]:80/x HTTP/1.1\r\nHost: a\r\n\r\n");
+	is(head.request.path, "/x");
+	refused("POST http:///x HTTP/1.1\r\nHost: a\r\n\r\n", 400, "no host");
+	refused("POST http://a?b/x HTTP/1.1\r\nHost: a\r\n\r\n", 400, "no host"); /* is the path /x, or empty? */
+	refused("POST http://a@b/x HTTP/1.1\r\nHost: a\r\n\r\n", 400, "no host");
+	refused("POST http://a HTTP/1.1\r\nHost: a\r\n\r\n", 400, "no path");
 	refused("POST /x#y HTTP/1.1\r\nHost: a\r\n\r\n", 400, "may not");
 	refused("POST /x%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400, "may not");
 	refused("POST /x%2 HTTP/1.1\r\nHost: a\r\n\r\n", 400, "may not");
