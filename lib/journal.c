@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +12,12 @@
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/inotify.h>
-#include <sys/vfs.h>
 #endif
 
 #include "clock.h"
 #include "migrations.h"
 #include "place.h"
+#include "volume.h"
 
 enum {
 	APPLICATION_ID = 0x4556544a, /* "EVTJ" */
@@ -101,28 +102,26 @@ static int create_file(const char *path, struct diag *d)
 	return 0;
 }
 
-/* WAL needs memory shared between all its users, which no network file system gives. */
+/* A network file system may do where one host alone opens the journal; that, only its keeper knows. Before a new one is made, its
+ * folder is judged. */
 static int refuse_network(const char *path, struct diag *d)
 {
-#ifdef __linux__
-	static const struct {
-		unsigned magic;
-		const char *name;
-	} networks[] = {{0x6969, "NFS"},     {0x517b, "SMB"},      {0xff534d42, "CIFS"},
-			{0xfe534d42, "SMB"}, {0x5346414f, "AFS"},  {0x00c36400, "Ceph"},
-			{0x01021997, "9P"},  {0x47504653, "GPFS"}, {0x0bd00bd0, "Lustre"}};
-	struct statfs fs;
-	if (statfs(path, &fs) < 0)
-		return 0; /* opening it will say more */
-	for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++)
-		if ((unsigned)fs.f_type == networks[i].magic)
-			return diag_fail(d, DIAG_IO,
-					 "journal %s: it lies on a network file system (%s): keep it on a local disk",
-					 path, networks[i].name);
-#else
-	(void)path;
-	(void)d;
-#endif
+	char name[VOLUME_NAME];
+	const char *allowed = getenv("EVT_NETWORK_FS");
+	char *folder = strdup(path);
+	if (!folder)
+		return diag_fail(d, DIAG_IO, "out of memory");
+	enum volume_kind kind = volume_of(access(path, F_OK) == 0 ? path : dirname(folder), name);
+	free(folder);
+	if (kind == VOLUME_LOCAL)
+		return 0;
+	if (kind == VOLUME_NETWORK && !(allowed && strcmp(allowed, "allow") == 0))
+		return diag_fail(d, DIAG_IO,
+				 "journal %s: it lies on a network file system (%s): keep it on a local disk, or see "
+				 "EVT_NETWORK_FS in evt(7)",
+				 path, name);
+	diag_notice("journal %s: it lies on %s (%s): if another host opens it too, it will be damaged", path,
+		    kind == VOLUME_NETWORK ? "a network file system" : "a file system that evt does not know", name);
 	return 0;
 }
 
@@ -332,9 +331,10 @@ struct journal *journal_open(const char *path, enum journal_access access, struc
 			diag_errno(d, DIAG_IO, error, "journal %s", path);
 		return NULL;
 	}
-	if (!exists && (make_folders(path, d) < 0 || create_file(path, d) < 0))
+	if (!exists && make_folders(path, d) < 0)
 		return NULL;
-	if (refuse_network(path, d) < 0 || refuse_stranger(path, access != JOURNAL_READ, d) < 0)
+	if (refuse_network(path, d) < 0 || (!exists && create_file(path, d) < 0) ||
+	    refuse_stranger(path, access != JOURNAL_READ, d) < 0)
 		return NULL;
 	struct journal *j = calloc(1, sizeof *j);
 	if (!j) {

@@ -169,10 +169,59 @@ as_nobody() {
 	make_journal
 	export EVT_FAULT='statfs * 1+ nfs'
 	all_say 74 'network file system (NFS): keep it on a local disk'
+	EVT_NETWORK_FS=allow run $AS evt-retry
+	[ "$status" -eq 0 ]
+	[[ $output == *'evt-retry: journal '*'it lies on a network file system (NFS): if another host opens it too, it will be damaged'* ]]
 	export EVT_FAULT='read */journal.db 1+ EIO'
 	all_say 74 "disk I/O error (Input/output error): nothing of this was journaled; see what the system's log says"
 	EVT_FAULT='open */journal.db 1+ EMFILE'
 	all_say 74 'Too many open files'
+}
+
+# mounted TYPE COMMAND...: mounts a file system of FUSE at $BATS_TEST_TMPDIR/mounted, and points EVT_JOURNAL there. TYPE is what it says it is.
+mounted() {
+	local type=$1
+	shift
+	[ "$(id -u)" -eq 0 ] && [ -w /dev/fuse ] || skip 'needs root and /dev/fuse'
+	command -v "$1" >/dev/null || skip "no $1"
+	MOUNTED=$BATS_TEST_TMPDIR/mounted
+	mkdir "$MOUNTED" "$BATS_TEST_TMPDIR/beneath"
+	"$@" "$MOUNTED" 3>&- || skip "$1 cannot mount here"
+	wait_until grep -q " $MOUNTED .* - $type " /proc/self/mountinfo
+	EVT_JOURNAL=$MOUNTED/journal.db
+}
+
+teardown() {
+	[ -z "${MOUNTED-}" ] || umount "$MOUNTED"
+	evt_teardown
+}
+
+@test "a folder of another host (sshfs): refused, with nothing made in it, or warned of" {
+	[ -x /usr/lib/openssh/sftp-server ] || skip 'no sftp-server'
+	printf '#!/bin/sh\nexec /usr/lib/openssh/sftp-server\n' >"$BATS_TEST_TMPDIR/ssh"
+	chmod +x "$BATS_TEST_TMPDIR/ssh"
+	mounted fuse.sshfs sshfs -o "ssh_command=$BATS_TEST_TMPDIR/ssh" "host:$BATS_TEST_TMPDIR/beneath"
+	run evt-receive -s shop <<<'{"id":"a"}'
+	[ "$status" -eq 74 ]
+	[[ $output == *'it lies on a network file system (sshfs): keep it on a local disk, or see EVT_NETWORK_FS in evt(7)'* ]]
+	[ -z "$(ls "$MOUNTED")" ]
+	export EVT_NETWORK_FS=allow
+	run evt-receive -s shop <<<'{"id":"a"}'
+	[[ $output == *'it lies on a network file system (sshfs): if another host opens it too, it will be damaged'* ]]
+	[ -e "$EVT_JOURNAL" ]
+}
+
+@test "FUSE over a local disk (bindfs) is a local disk; FUSE of somebody's own is warned of" {
+	mounted fuse.bindfs bindfs -o subtype=bindfs "$BATS_TEST_TMPDIR/beneath"
+	run evt-receive -s shop <<<'{"id":"a"}'
+	[ "$status" -eq 0 ]
+	[[ $output != *'it lies on'* ]]
+	umount "$MOUNTED"
+	bindfs -o subtype=somebodys "$BATS_TEST_TMPDIR/beneath" "$MOUNTED" 3>&-
+	run evt-receive -s shop <<<'{"id":"b"}'
+	[ "$status" -eq 0 ]
+	[[ $output == *'it lies on a file system that evt does not know (fuse.somebodys): if another host opens it too'* ]]
+	[ "$(query 'select count(*) from history')" -eq 2 ]
 }
 
 # ---- the recipes of evt-journal(5) ----
