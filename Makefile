@@ -7,6 +7,7 @@
 #   make dist       $(BUILD)/evt-*.tar.gz   make distcheck   unpack it, build, unit tests, install
 #   make deb        $(BUILD)/deb/evt_*.deb  make reproducible  two builds must be the same bytes
 #   make check-unit the unit tests          make controls    broken programs must fail the tests
+#   make check-package, check-systemd        the package, installed; its units under a live systemd (root, debootstrap)
 
 VERSION  = 0.1.0
 PREFIX  ?= /usr/local
@@ -46,7 +47,7 @@ EXAMPLES   = $(sort $(shell find share/examples -type f))
 
 all: $(BINARIES)
 
-.PHONY: all check check-unit check-asan controls lint bench fuzz demo install dist distcheck deb reproducible clean test-programs
+.PHONY: all check check-unit check-asan check-package check-systemd controls lint bench fuzz demo install dist distcheck deb reproducible clean test-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -105,6 +106,12 @@ check-unit: $(UNIT_TESTS)
 
 check-asan:
 	$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS='-O1 -g -fno-sanitize-recover=all' check
+
+check-package: deb
+	BUILD=$(BUILD) sh tests/package.sh
+
+check-systemd: deb
+	BUILD=$(BUILD) sh tests/systemd.sh
 
 # Programs that break a promise must fail the tests of that promise.
 controls: test-programs
