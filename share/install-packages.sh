@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs what is missing, through the system's package manager; says nothing when nothing is.
-#   sh share/install-packages.sh [build] [demo] [test] [lint] [package] [bench]
+#   sh share/install-packages.sh [build] [demo] [test] [mounts] [lint] [package] [bench]
 set -eu
 
 libraries='sqlite3 jansson libcurl libcrypto libpcre2-8 zlib'
@@ -25,7 +25,9 @@ has_group() {
 			echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1
 		;;
 	demo) have_all curl openssl sqlite3 && pkg-config --exists libmicrohttpd ;;
-	test) have_all bats curl jq openssl sqlite3 && pkg-config --exists cmocka libmicrohttpd ;;
+	test) have_all bats curl jq openssl pgrep sqlite3 && pkg-config --exists cmocka libmicrohttpd ;;
+	# File systems that the tests mount, where they may.
+	mounts) [ "$manager" != apt ] || { have_all sshfs bindfs && [ -x /usr/lib/openssh/sftp-server ]; } ;;
 	# Only Debian and its kin have packages of this kind to make.
 	package) [ "$manager" != apt ] || have_all dh dpkg-buildpackage lintian faketime ;;
 	bench) (PATH=$PATH:/usr/sbin && have_all nginx node npm webhook wrk inetd curl jq sqlite3) ;;
@@ -36,18 +38,19 @@ has_group() {
 packages() {
 	case $1-$2 in
 	apt-build) echo gcc libc6-dev make pkg-config ca-certificates libsqlite3-dev libjansson-dev libcurl4-openssl-dev libssl-dev libpcre2-dev zlib1g-dev ;;
-	apt-test) echo bats curl jq openssl sqlite3 libcmocka-dev libmicrohttpd-dev ;;
+	apt-test) echo bats curl jq openssl procps sqlite3 libcmocka-dev libmicrohttpd-dev ;;
 	apt-lint) echo clang clang-tidy clang-format shellcheck mandoc ;;
 	dnf-build) echo gcc make pkgconf-pkg-config sqlite-devel jansson-devel libcurl-devel openssl-devel pcre2-devel zlib-devel ;;
-	dnf-test) echo bats curl jq openssl sqlite libcmocka-devel libmicrohttpd-devel libasan libubsan ;;
+	dnf-test) echo bats curl jq openssl procps-ng sqlite libcmocka-devel libmicrohttpd-devel libasan libubsan ;;
 	dnf-lint) echo clang clang-tools-extra ShellCheck mandoc ;;
 	apk-build) echo gcc musl-dev make pkgconf sqlite-dev jansson-dev curl-dev openssl-dev pcre2-dev zlib-dev ;;
-	apk-test) echo bats curl jq openssl sqlite cmocka-dev libmicrohttpd-dev ;;
+	apk-test) echo bats curl jq openssl procps sqlite cmocka-dev libmicrohttpd-dev ;;
 	apk-lint) echo clang clang-extra-tools shellcheck mandoc ;;
 	brew-build) echo make pkgconf sqlite jansson curl openssl@3 pcre2 zlib ;;
 	brew-test) echo bats-core jq cmocka libmicrohttpd ;;
 	brew-lint) echo llvm shellcheck mandoc ;;
 	apt-demo) echo curl openssl sqlite3 libmicrohttpd-dev ;;
+	apt-mounts) echo sshfs bindfs openssh-sftp-server ;;
 	apt-package) echo build-essential debhelper lintian faketime libcmocka-dev ;;
 	apt-bench) echo nginx-light nodejs npm webhook wrk openbsd-inetd curl jq sqlite3 libmicrohttpd-dev ;;
 	dnf-bench) echo nginx nodejs npm wrk curl jq sqlite libmicrohttpd-devel ;;

@@ -24,9 +24,9 @@ umask 077
 mkdir build
 chmod -R a-w "$source"
 chmod u+w build
-make -s -j"$jobs" all
-make -s -j"$jobs" check-unit
-make -s install DESTDIR="$work/root" PREFIX=/opt/evt
+make -s -j"$jobs" CFLAGS='-O1 -g0' all
+make -s -j"$jobs" CFLAGS='-O1 -g0' check-unit
+make -s install CFLAGS='-O1 -g0' DESTDIR="$work/root" PREFIX=/opt/evt
 
 for command in receive transform deliver retry status prune; do
 	[ "$("$work/root/opt/evt/bin/evt-$command" --version)" = "evt-$command $version" ] || fail "evt-$command does not say $version"

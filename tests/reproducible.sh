@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The same commit, built twice, in other folders, at another time (where there is faketime), with another locale, time zone, umask and
 # user name, gives the same bytes: the commands, and the Debian package where its tools are installed.
-#   sh tests/reproducible.sh [commands]     the commands alone
+#   sh tests/reproducible.sh [commands [BUILD]]     the commands alone, against those that stand in BUILD, made of the same commit
 set -eu
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
@@ -57,7 +57,11 @@ package() { # FOLDER COMMAND...
 	(cd "$folder/.." && sha256sum ./*.deb)
 }
 
-(umask 022 && commands "$work/one/evt" build TZ=UTC LC_ALL=C LOGNAME=one) >"$work/first"
+if [ -n "${2-}" ]; then
+	(cd "$2" && sha256sum evt-receive evt-transform evt-deliver evt-retry evt-status evt-prune) >"$work/first"
+else
+	(umask 022 && commands "$work/one/evt" build TZ=UTC LC_ALL=C LOGNAME=one) >"$work/first"
+fi
 # shellcheck disable=SC2086 # a command and its options
 (umask 077 && commands "$work/two/in a longer name/evt" other/place TZ=Asia/Kolkata LC_ALL=C.UTF-8 LOGNAME=two $later) >"$work/second"
 same commands

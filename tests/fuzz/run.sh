@@ -1,13 +1,37 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Builds every tests/fuzz/fuzz_NAME.c with clang's libFuzzer, ASan and UBSan, and runs each for FUZZ_SECONDS (20) from
-# the seeds in tests/fuzz/seeds/NAME. New inputs stay under $BUILD/fuzz. Exit 1 on a finding, 77 when clang has no libFuzzer.
+# the seeds in tests/fuzz/seeds/NAME, as many at once as there are processors (or $JOBS). New inputs stay under $BUILD/fuzz. Exit 1 on a
+# finding, 77 when clang has no libFuzzer.
+#   sh tests/fuzz/run.sh [NAME...]     such as: http intake
 set -eu
 cd "$(dirname "$0")/../.."
 out=${BUILD:-build}/fuzz
 seconds=${FUZZ_SECONDS:-20}
 sanitize=fuzzer,address,undefined
 mkdir -p "$out"
+
+# Builds one and runs it; status 1 on a finding.
+run_one() { # NAME
+	seeds=tests/fuzz/seeds/$1
+	mkdir -p "$out/corpus/fuzz_$1"
+	# shellcheck disable=SC2046  # flags are words
+	clang -std=c11 -D_GNU_SOURCE -Ilib -O1 -g -fno-sanitize-recover=all -fsanitize=$sanitize -Wl,--as-needed \
+		-o "$out/fuzz_$1" "tests/fuzz/fuzz_$1.c" "$out/libevt.a" $(pkg-config --libs sqlite3 jansson libcurl libcrypto libpcre2-8 zlib) -lpthread
+	if "$out/fuzz_$1" -max_len=65536 -max_total_time="$seconds" -artifact_prefix="$out/fuzz_$1-" -print_final_stats=1 \
+		"$out/corpus/fuzz_$1" "$seeds" >"$out/fuzz_$1.log" 2>&1; then
+		echo "fuzz: $1 for ${seconds}s from $(find "$seeds" -type f | wc -l) seeds: $(awk '/number_of_executed_units/ { print $2 }' "$out/fuzz_$1.log") executions"
+	else
+		tail -n 40 "$out/fuzz_$1.log"
+		echo "fuzz: $1: a finding, kept as $out/fuzz_$1-*"
+		return 1
+	fi
+}
+
+if [ "${1-}" = --one ]; then
+	run_one "$2"
+	exit
+fi
 
 echo 'int LLVMFuzzerTestOneInput(const unsigned char *b, unsigned long n) { return b && n ? 0 : 0; }' > "$out/probe.c"
 if ! clang -fsanitize=$sanitize -o "$out/probe" "$out/probe.c" 2> "$out/probe.log"; then
@@ -17,24 +41,6 @@ fi
 
 make -s -j2 CC=clang BUILD="$out" SANITIZE=fuzzer-no-link,address,undefined \
 	CFLAGS='-O1 -g -fno-sanitize-recover=all' "$out/libevt.a"
-libs=$(pkg-config --libs sqlite3 jansson libcurl libcrypto libpcre2-8 zlib)
-
-findings=0
-for source in tests/fuzz/fuzz_*.c; do
-	name=$(basename "$source" .c)
-	seeds=tests/fuzz/seeds/${name#fuzz_}
-	mkdir -p "$out/corpus/$name"
-	# shellcheck disable=SC2086  # flags are words
-	clang -std=c11 -D_GNU_SOURCE -Ilib -O1 -g -fno-sanitize-recover=all -fsanitize=$sanitize -Wl,--as-needed \
-		-o "$out/$name" "$source" "$out/libevt.a" $libs -lpthread
-	echo "fuzz: $name for ${seconds}s from $(find "$seeds" -type f | wc -l) seeds"
-	if "$out/$name" -max_len=65536 -max_total_time="$seconds" -artifact_prefix="$out/$name-" -print_final_stats=1 \
-		"$out/corpus/$name" "$seeds" > "$out/$name.log" 2>&1; then
-		grep 'number_of_executed_units' "$out/$name.log"
-	else
-		findings=$((findings + 1))
-		tail -n 40 "$out/$name.log"
-		echo "fuzz: $name: a finding, kept as $out/$name-*"
-	fi
-done
-[ "$findings" -eq 0 ]
+# shellcheck disable=SC2046  # names are words
+[ $# -gt 0 ] || set -- $(printf '%s\n' tests/fuzz/fuzz_*.c | sed 's,.*/fuzz_,,; s,\.c$,,')
+printf '%s\0' "$@" | xargs -0 -n 1 -P "${JOBS:-$(getconf _NPROCESSORS_ONLN)}" sh tests/fuzz/run.sh --one
