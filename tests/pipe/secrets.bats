@@ -102,3 +102,46 @@ leaves_core() { # PID
 	run leaves_core "$RECEIVE_PID"
 	[ "$status" -eq 1 ]
 }
+
+# In front of a command: this user, without the rights by which root may look into everything.
+AS=()
+[ "$(id -u)" -ne 0 ] || AS=(setpriv --bounding-set=-all --inh-caps=-all)
+
+can_look_into() { # PID
+	"${AS[@]}" bash -c ': <"/proc/'"$1"'/mem" || : <"/proc/'"$1"'/environ"' 2>/dev/null
+}
+
+is_closed() {
+	! can_look_into "$1"
+}
+
+@test "another process of the same user cannot read the memory of one that has read a secret" {
+	[ -e "$BUILD/tests/fault.so" ] || skip "a sanitizer's check for leaks reads the process's memory"
+	command -v setpriv >/dev/null || skip 'no setpriv'
+	local pid
+	spawn sleep "${AS[@]}" sleep 60 </dev/null >/dev/null
+	pid=$PID
+	wait_until can_look_into "$pid" || skip 'nobody may look into anything here'
+	spawn receive "${AS[@]}" evt-receive -l 127.0.0.1:0 </dev/null >"$BATS_TEST_TMPDIR/live"
+	# shellcheck disable=SC2034 # for wait_for_receiver
+	RECEIVE_ERR=$BATS_TEST_TMPDIR/receive.err
+	RECEIVE_PID=$PID
+	wait_for_receiver
+	[ "$(post_signed '{"id":"a"}')" = 202 ]
+	wait_until grep -q '"id":"a"' "$BATS_TEST_TMPDIR/live"
+	is_closed "$RECEIVE_PID"
+	for pid in $(pgrep -P "$RECEIVE_PID"); do # the writer of the live lines
+		is_closed "$pid"
+	done
+	spawn page "${AS[@]}" evt-status --http -l 127.0.0.1:0 --auth "$EVT_CONFIG/page.auth" </dev/null >/dev/null
+	wait_until grep -q 'listening on' "$BATS_TEST_TMPDIR/page.err"
+	is_closed "$PID"
+	mkfifo "$BATS_TEST_TMPDIR/lines"
+	exec 8<>"$BATS_TEST_TMPDIR/lines"
+	spawn deliver "${AS[@]}" evt-deliver <"$BATS_TEST_TMPDIR/lines" >/dev/null 8>&-
+	pid=$PID
+	cat "$BATS_TEST_TMPDIR/live" >&8
+	wait_until test -s "$DEST_LOG"
+	is_closed "$pid"
+	exec 8>&-
+}
