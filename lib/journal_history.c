@@ -80,65 +80,6 @@ void journal_bind_conditions(struct db_query *q, const struct journal_filter *f)
 	}
 }
 
-static struct db_query *compose(struct journal *j, struct buf *sql)
-{
-	if (!buf_ok(sql))
-		return NULL;
-	return db_compose(&j->db, sql->data);
-}
-
-/* ---- the plan ---- */
-
-/* Each delivery that is meant. Where ids and a destination are named, also each event that was never for it: it would go there. */
-static void add_planned(struct buf *sql, const struct journal_filter *filter)
-{
-	struct journal_filter anywhere = *filter;
-	buf_add_text(sql, "SELECT n.name AS name, e.type AS type, x.text AS why, d.status AS status, e.seq AS event, "
-			  "d.destination, d.due_at, e.received_at AS at" JOURNAL_FROM_HISTORY);
-	journal_add_conditions(sql, filter);
-	if (filter->id_count && filter->destination.ptr) {
-		anywhere.destination = SLICE_NONE;
-		buf_add_text(sql, " UNION ALL SELECT :destination, e.type, NULL, 0, e.seq, 0, 0, "
-				  "e.received_at" JOURNAL_FROM_HISTORY);
-		journal_add_conditions(sql, &anywhere);
-		buf_add_text(sql, " GROUP BY e.seq HAVING NOT max(n.name IS :destination)");
-	}
-	if (filter->limit) /* those that would be taken: what is due first, or the newest of what is named */
-		buf_printf(sql, " ORDER BY %s LIMIT :limit", filter->due_by ? "7, 5" : "5 DESC, 6");
-}
-
-int journal_plan(struct journal *j, const struct journal_filter *filter,
-		 bool (*each)(const struct journal_group *group, void *context), void *context, struct diag *d)
-{
-	struct buf sql = BUF_INIT;
-	buf_add_text(
-	    &sql, "SELECT name, type, why, status, count(*), "
-		  "sum(NOT EXISTS (SELECT 1 FROM payload p WHERE p.event = planned.event)), min(at), max(at) FROM (");
-	add_planned(&sql, filter);
-	buf_add_text(&sql, ") AS planned GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 1, 2, 3");
-	struct db_query *q = compose(j, &sql);
-	journal_bind_conditions(q, filter);
-	if (filter->limit)
-		db_set_int(q, ":limit", filter->limit);
-	for (bool more = true; more && db_row(q);) {
-		struct journal_group group = {.destination = db_text(q, 0),
-					      .type = db_text(q, 1),
-					      .error = db_text(q, 2),
-					      .status = (enum journal_status)db_int(q, 3),
-					      .count = db_int(q, 4),
-					      .expired = db_int(q, 5),
-					      .oldest_at = db_int(q, 6),
-					      .newest_at = db_int(q, 7)};
-		more = each(&group, context);
-	}
-	db_finish(q);
-	bool ok = buf_ok(&sql);
-	buf_free(&sql);
-	if (db_failed(&j->db, d) < 0)
-		return -1;
-	return ok ? 0 : diag_fail(d, DIAG_IO, "out of memory");
-}
-
 /* ---- one event ---- */
 
 static int finish(struct journal *j, struct db_query *q, bool ok, struct diag *d)
