@@ -5,7 +5,7 @@
 
 #include "journal_internal.h"
 
-#define CACHE_KIB "4096" /* each page is read about once */
+#define CACHE_KIB "1024" /* each page is read about once */
 
 struct group {
 	struct journal_group of; /* its slices lie in `text` */

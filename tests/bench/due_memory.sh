@@ -37,26 +37,18 @@ peer nginx "$(nginx -v 2>&1 | sed 's,.*/,,')"
 echo '{"verify": {"scheme": "none"}, "id": "/id", "type": "const:t", "destinations": {"crm": ["*"]}}' >"$EVT_CONFIG/sources/shop.json"
 echo "{\"url\": \"http://127.0.0.1:$port/\", \"concurrency\": 64}" >"$EVT_CONFIG/destinations/crm.json"
 
-# peak NAME COMMAND...: the most that it has had resident, in KiB, goes to the file NAME. The kernel forgets it with the process, so it
-# is asked for again and again.
-peak() {
+peak() { # NAME COMMAND...: the most that it has had resident, in KiB, goes to the file NAME
 	peak_of=$work/$1
 	shift
-	"$@" <&3 &
-	peak_pid=$!
-	while sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$peak_pid/status" 2>/dev/null >"$peak_of.now" && [ -s "$peak_of.now" ]; do
-		mv "$peak_of.now" "$peak_of"
-		sleep 0.02
-	done
-	wait "$peak_pid"
+	"$BUILD/tests/peak" "$peak_of" "$@"
 }
 
 measure() { # DUE: leaves the figures in $work/DUE.COMMAND
 	rm -f "$EVT_JOURNAL" "$EVT_JOURNAL"-*
 	seq -f '{"id":"e%.0f","text":"some hundred bytes of payload, as many an event has, so that the journal is as large as it would be"}' "$1" |
 		evt-receive -q -s shop >/dev/null
-	peak "$1.plan" evt-retry --dry-run >/dev/null 3</dev/null
-	{ peak "$1.retry" evt-retry 3</dev/null; } | { peak "$1.deliver" evt-deliver 3<&0; }
+	peak "$1.plan" evt-retry --dry-run >/dev/null
+	peak "$1.retry" evt-retry | peak "$1.deliver" evt-deliver
 	left=$(sqlite3 -readonly "$EVT_JOURNAL" "SELECT count(*) FROM history WHERE status <> 'delivered'")
 	[ "$left" -eq 0 ] || { echo "$left of $1 were not delivered" >&2; exit 1; }
 	echo "$1 due: evt-retry $(cat "$work/$1.retry") KiB, evt-deliver $(cat "$work/$1.deliver") KiB, evt-retry --dry-run $(cat "$work/$1.plan") KiB"
