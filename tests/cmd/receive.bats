@@ -555,10 +555,10 @@ END
 	needs systemd-socket-activate
 	free_port
 	spawn activate systemd-socket-activate -l "127.0.0.1:$FREE_PORT" -E "PATH=$PATH" -E "EVT_CONFIG=$EVT_CONFIG" \
-		-E "EVT_JOURNAL=$EVT_JOURNAL" evt-receive </dev/null >/dev/null
+		-E "EVT_JOURNAL=$EVT_JOURNAL" evt-receive -i 500ms </dev/null >/dev/null
 	wait_until post_json "$FREE_PORT" '{"id":"1","type":"contact.new"}'
-	stop "$PID"
-	[ "$STATUS" = 0 ]
+	wait_until is_gone "$PID" # systemd starts it again with the next request
+	wait "$PID"
 	free_port
 	spawn activate systemd-socket-activate -a --inetd -l "127.0.0.1:$FREE_PORT" -E "PATH=$PATH" \
 		-E "EVT_CONFIG=$EVT_CONFIG" -E "EVT_JOURNAL=$EVT_JOURNAL" evt-receive </dev/null >/dev/null
