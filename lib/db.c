@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frames.h"
+
 enum { NAMES = 16 };
 
 struct db_query {
@@ -124,7 +126,8 @@ int db_open(struct db *db, const char *path, int flags, struct diag *d)
 	if (!db->path)
 		return diag_fail(d, DIAG_IO, "out of memory");
 	pthread_once(&once, stop_counting_memory);
-	int result = sqlite3_open_v2(path, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX, NULL);
+	const char *vfs = flags & SQLITE_OPEN_READWRITE ? frames_vfs() : NULL;
+	int result = sqlite3_open_v2(path, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX, vfs);
 	if (result == SQLITE_OK) {
 		sqlite3_extended_result_codes(db->sqlite, 1);
 		sqlite3_busy_timeout(db->sqlite, DB_BUSY_MS);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include "frames.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	GATHERED_MOST = 64 * 1024,
+	WRITE_LOCK = 0, /* among the locks of the WAL index: https://sqlite.org/walformat.html, 2.3 */
+};
+
+/* Behind SQLite's own part of a file, in the same piece of memory. */
+struct frames {
+	const sqlite3_io_methods *sqlite;
+	sqlite3_io_methods methods; /* the same, but for what stands below */
+	struct frames *database;    /* of a WAL */
+	struct frames *wal;         /* of a database, while it is open */
+	char *bytes;                /* of a WAL: gathered, to be written at `at`; NULL until something is */
+	size_t len;
+	sqlite3_int64 at;
+};
+
+static struct {
+	sqlite3_vfs vfs;
+	sqlite3_vfs *sqlite;
+	size_t offset; /* of struct frames in a file */
+	const char *name;
+} self;
+
+static struct frames *frames_of(sqlite3_file *file)
+{
+	return (struct frames *)((char *)file + self.offset);
+}
+
+/* ---- the WAL: all but a write that goes on where the last one ended finds everything in the file ---- */
+
+static int put(sqlite3_file *file)
+{
+	struct frames *f = frames_of(file);
+	size_t len = f->len;
+	f->len = 0; /* whatever becomes of it: when it fails SQLite rolls back */
+	return len ? f->sqlite->xWrite(file, f->bytes, (int)len, f->at) : SQLITE_OK;
+}
+
+static int wal_write(sqlite3_file *file, const void *bytes, int count, sqlite3_int64 at)
+{
+	struct frames *f = frames_of(file);
+	size_t len = (size_t)count;
+	int result = SQLITE_OK;
+	if (f->len + len > GATHERED_MOST || f->at + (sqlite3_int64)f->len != at)
+		result = put(file);
+	if (result != SQLITE_OK)
+		return result;
+	if (!f->bytes)
+		f->bytes = malloc(GATHERED_MOST);
+	if (!f->bytes || len > GATHERED_MOST)
+		return f->sqlite->xWrite(file, bytes, count, at);
+	if (f->len == 0)
+		f->at = at;
+	memcpy(f->bytes + f->len, bytes, len);
+	f->len += len;
+	return SQLITE_OK;
+}
+
+static int wal_read(sqlite3_file *file, void *bytes, int count, sqlite3_int64 at)
+{
+	int result = put(file);
+	return result == SQLITE_OK ? frames_of(file)->sqlite->xRead(file, bytes, count, at) : result;
+}
+
+static int wal_truncate(sqlite3_file *file, sqlite3_int64 size)
+{
+	int result = put(file);
+	return result == SQLITE_OK ? frames_of(file)->sqlite->xTruncate(file, size) : result;
+}
+
+static int wal_size(sqlite3_file *file, sqlite3_int64 *size)
+{
+	int result = put(file);
+	return result == SQLITE_OK ? frames_of(file)->sqlite->xFileSize(file, size) : result;
+}
+
+static int wal_sync(sqlite3_file *file, int flags)
+{
+	int result = put(file);
+	return result == SQLITE_OK ? frames_of(file)->sqlite->xSync(file, flags) : result;
+}
+
+static int wal_close(sqlite3_file *file)
+{
+	struct frames *f = frames_of(file);
+	f->database->wal = NULL;
+	free(f->bytes);
+	return f->sqlite->xClose(file);
+}
+
+/* ---- the database: where its locks are ---- */
+
+static int database_lock(sqlite3_file *file, int first, int count, int flags)
+{
+	struct frames *f = frames_of(file);
+	if (f->wal && first == WRITE_LOCK && (flags & SQLITE_SHM_UNLOCK))
+		f->wal->len = 0;
+	return f->sqlite->xShmLock(file, first, count, flags);
+}
+
+/* ---- opening ---- */
+
+static struct frames *take_over(sqlite3_file *file)
+{
+	struct frames *f = frames_of(file);
+	*f = (struct frames){.sqlite = file->pMethods, .methods = *file->pMethods};
+	file->pMethods = &f->methods;
+	return f;
+}
+
+static void take_wal(sqlite3_file *file, const char *name)
+{
+	struct frames *f = take_over(file);
+	f->database = frames_of(sqlite3_database_file_object(name));
+	f->database->wal = f;
+	f->methods.xWrite = wal_write;
+	f->methods.xRead = wal_read;
+	f->methods.xTruncate = wal_truncate;
+	f->methods.xFileSize = wal_size;
+	f->methods.xSync = wal_sync;
+	f->methods.xClose = wal_close;
+}
+
+static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *got)
+{
+	(void)vfs;
+	int result = self.sqlite->xOpen(self.sqlite, name, file, flags, got);
+	if (result == SQLITE_OK && (flags & SQLITE_OPEN_WAL))
+		take_wal(file, name);
+	else if (result == SQLITE_OK && (flags & SQLITE_OPEN_MAIN_DB))
+		take_over(file)->methods.xShmLock = database_lock;
+	return result;
+}
+
+static void enrol(void)
+{
+	sqlite3_vfs *sqlite = sqlite3_vfs_find(NULL);
+	if (!sqlite)
+		return;
+	self.sqlite = sqlite;
+	self.offset = ((size_t)sqlite->szOsFile + 7) & ~(size_t)7;
+	self.vfs = *sqlite;
+	self.vfs.zName = "evt";
+	self.vfs.szOsFile = (int)(self.offset + sizeof(struct frames));
+	self.vfs.xOpen = open_file;
+	if (sqlite3_vfs_register(&self.vfs, 0) == SQLITE_OK)
+		self.name = self.vfs.zName;
+}
+
+const char *frames_vfs(void)
+{
+	static pthread_once_t enrolled = PTHREAD_ONCE_INIT;
+	pthread_once(&enrolled, enrol);
+	return self.name;
+}

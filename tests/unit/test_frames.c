@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "db.h"
+
+static char folder[] = "/tmp/test_frames.XXXXXX", path[64], wal[80];
+
+static struct db open_db(void)
+{
+	struct db db;
+	struct diag d;
+	assert_int_equal(db_open(&db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &d), 0);
+	db_script(&db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0");
+	return db;
+}
+
+static void run(struct db *db, const char *sql)
+{
+	struct diag d;
+	db_script(db, sql);
+	if (db_failed(db, &d) < 0)
+		fail_msg("%s", d.text);
+}
+
+static int64_t ask(struct db *db, const char *sql)
+{
+	struct db_query *q = db_compose(db, sql);
+	int64_t value = db_row(q) ? db_int(q, 0) : -1;
+	db_finish(q);
+	return value;
+}
+
+static bool is_sound(struct db *db)
+{
+	struct db_query *q = db_compose(db, "PRAGMA integrity_check");
+	bool sound = db_row(q) && slice_is(db_text(q, 0), "ok");
+	db_finish(q);
+	return sound;
+}
+
+static void rows(char sql[256], int from, int to, char letter)
+{
+	snprintf(sql, 256,
+		 "WITH RECURSIVE n (i) AS (SELECT %d UNION ALL SELECT i + 1 FROM n WHERE i < %d) "
+		 "INSERT INTO t SELECT i, replace(hex(zeroblob(400)), '0', '%c') FROM n",
+		 from, to, letter);
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	strcpy(folder + sizeof folder - 7, "XXXXXX");
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(path, sizeof path, "%s/t.db", folder);
+	snprintf(wal, sizeof wal, "%s-wal", path);
+	return 0;
+}
+
+static int end(void **state)
+{
+	static const char *const suffixes[] = {"", "-wal", "-shm"};
+	char name[80];
+	(void)state;
+	for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+		snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
+		unlink(name);
+	}
+	return rmdir(folder);
+}
+
+/* ---- what is committed is in the file, for SQLite's own VFS too ---- */
+
+static void test_commit_reaches_the_file(void **state)
+{
+	char sql[256];
+	sqlite3 *other;
+	struct stat st;
+	(void)state;
+	struct db db = open_db();
+	run(&db, "CREATE TABLE t (i INTEGER PRIMARY KEY, text TEXT)");
+	rows(sql, 1, 3000, 'a'); /* some 2.6 MB: more than is gathered at once */
+	run(&db, sql);
+	assert_int_equal(stat(wal, &st), 0);
+	assert_true(st.st_size > 2400000);
+	assert_int_equal(sqlite3_open_v2(path, &other, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	sqlite3_stmt *count;
+	assert_int_equal(sqlite3_prepare_v2(other, "SELECT count(*) FROM t", -1, &count, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(count), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int(count, 0), 3000);
+	sqlite3_finalize(count);
+	sqlite3_close(other);
+	db_close(&db);
+}
+
+/* ---- pages that do not fit into the cache come back from what is gathered ---- */
+
+static void test_reads_its_own(void **state)
+{
+	char sql[256];
+	(void)state;
+	struct db db = open_db();
+	run(&db, "PRAGMA cache_size=5; CREATE TABLE t (i INTEGER PRIMARY KEY, text TEXT); BEGIN");
+	rows(sql, 1, 40, 'a');
+	run(&db, sql);
+	assert_int_equal(ask(&db, "SELECT count(*) FROM t WHERE text LIKE 'aaaa%'"), 40);
+	run(&db, "UPDATE t SET text = replace(text, 'a', 'b'); COMMIT");
+	assert_int_equal(ask(&db, "SELECT count(*) FROM t WHERE text LIKE 'bbbb%'"), 40);
+	assert_true(is_sound(&db));
+	db_close(&db);
+}
+
+/* ---- what was rolled back never comes over what another has written in its place ---- */
+
+static void test_rolled_back_stays_away(void **state)
+{
+	char sql[256];
+	(void)state;
+	struct db one = open_db(), other = open_db();
+	run(&one, "PRAGMA cache_size=5; CREATE TABLE t (i INTEGER PRIMARY KEY, text TEXT); BEGIN");
+	rows(sql, 1, 15, 'a');
+	run(&one, sql);
+	run(&one, "ROLLBACK");
+	rows(sql, 1, 15, 'b');
+	run(&other, sql);
+	assert_int_equal(ask(&one, "SELECT count(*) FROM t WHERE text LIKE 'bbbb%'"), 15);
+	db_close(&one);
+	db_close(&other);
+	one = open_db();
+	assert_int_equal(ask(&one, "SELECT count(*) FROM t WHERE text LIKE 'bbbb%'"), 15);
+	assert_true(is_sound(&one));
+	db_close(&one);
+}
+
+/* ---- a WAL that is moved is empty, and begun anew ---- */
+
+static void test_checkpoints(void **state)
+{
+	char sql[256];
+	struct stat st;
+	(void)state;
+	struct db db = open_db();
+	run(&db, "CREATE TABLE t (i INTEGER PRIMARY KEY, text TEXT)");
+	for (int i = 0; i < 5; i++) {
+		rows(sql, 100 * i, 100 * i + 99, 'c');
+		run(&db, sql);
+		run(&db, i % 2 ? "PRAGMA wal_checkpoint(TRUNCATE)" : "PRAGMA wal_checkpoint(PASSIVE)");
+		assert_int_equal(stat(wal, &st), 0);
+		assert_int_equal(st.st_size == 0, i % 2);
+	}
+	assert_int_equal(ask(&db, "SELECT count(*) FROM t"), 500);
+	assert_true(is_sound(&db));
+	db_close(&db);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_commit_reaches_the_file, begin, end),
+	    cmocka_unit_test_setup_teardown(test_reads_its_own, begin, end),
+	    cmocka_unit_test_setup_teardown(test_rolled_back_stays_away, begin, end),
+	    cmocka_unit_test_setup_teardown(test_checkpoints, begin, end),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
