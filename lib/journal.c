@@ -23,8 +23,11 @@ enum {
 	APPLICATION_ID = 0x4556544a, /* "EVTJ" */
 	SCHEMA_VERSION = sizeof migrations / sizeof migrations[0],
 	LOCK_WAIT_MS = 10000,
-	WAL_PAGES_LARGE = 250, /* 1 MiB: moved into the database by whoever commits */
-	WAL_PAGES_SMALL = 64,  /* not worth an idle moment */
+	WAL_PAGES_LARGE =
+	    250, /* 1 MiB: moved into the database by whoever commits many events at once, which must not wait for long */
+	WAL_PAGES_LARGEST = 1000, /* 4 MiB: by whoever commits a few, which would be moving it every 30 commits */
+	COMMIT_PAGES_LARGE = 32,  /* of many events */
+	WAL_PAGES_SMALL = 64,     /* not worth an idle moment */
 };
 
 static const char *const status_names[JOURNAL_STATUSES] = {"received", "processing", "delivered",
@@ -237,8 +240,11 @@ static void configure(struct journal *j)
 /* What root creates beside somebody's journal shall not shut that one out. SQLite does the same with its files. */
 static void give_to_owner(const struct lock *lock, const char *path)
 {
-	struct stat st;
-	if (geteuid() == 0 && stat(path, &st) == 0 && fchown(lock->fd, st.st_uid, st.st_gid) < 0)
+	struct stat st, mine;
+	if (geteuid() != 0 || stat(path, &st) < 0 || fstat(lock->fd, &mine) < 0 ||
+	    (st.st_uid == mine.st_uid && st.st_gid == mine.st_gid))
+		return;
+	if (fchown(lock->fd, st.st_uid, st.st_gid) < 0)
 		diag_notice("journal lock of %s: its owner cannot be set: %s", path, strerror(errno));
 }
 
@@ -394,7 +400,7 @@ int journal_begin(struct journal *j, struct diag *d)
 {
 	if (lock_take(&j->lock, j->patience_ms, d) < 0)
 		return -1;
-	db_script(&j->db, "BEGIN IMMEDIATE");
+	db_run(db_query(&j->db, "BEGIN IMMEDIATE"));
 	if (db_failed(&j->db, d) < 0) {
 		lock_drop(&j->lock);
 		return -1;
@@ -482,14 +488,16 @@ void journal_checkpoint(struct journal *j)
 
 int journal_commit(struct journal *j, struct diag *d)
 {
+	int before = j->wal_pages;
 	save_destinations(j);
 	journal_save_tallies(j);
 	journal_save_errors(j);
-	db_script(&j->db, "COMMIT");
+	db_run(db_query(&j->db, "COMMIT"));
 	if (journal_settle(j, d) < 0)
 		return -1;
 	j->in_transaction = false;
-	if (j->wal_pages >= WAL_PAGES_LARGE)
+	bool large = j->wal_pages - before >= COMMIT_PAGES_LARGE;
+	if (j->wal_pages >= (large ? WAL_PAGES_LARGE : WAL_PAGES_LARGEST))
 		journal_checkpoint(j);
 	lock_drop(&j->lock);
 	return 0;
