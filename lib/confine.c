@@ -25,7 +25,6 @@
 #include <linux/landlock.h>
 #include <sys/syscall.h>
 #define HAS_LANDLOCK 1
-#include "digest.h"
 #endif
 
 int confine_user(const char *user, struct diag *d)
@@ -70,9 +69,7 @@ static bool allow(int rules, const char *file, unsigned long long rights)
 
 bool confine_files(const char *file, const char *socket)
 {
-	unsigned char hash[DIGEST_MOST];
 	struct landlock_ruleset_attr attributes = {.handled_access_fs = all_rights};
-	digest_hash(DIGEST_SHA256, SLICE(""), hash); /* libcrypto reads its configuration at its first use */
 	int rules = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
 	if (rules < 0)
 		return false;

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "digest.h"
 
+/* Plain hashes are made with the functions below the EVP interface: that one would first set libcrypto up, a millisecond that a process
+ * for a single request has no use for. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <pthread.h>
 
 #include "buf.h"
@@ -22,23 +26,42 @@ size_t digest_size(enum digest_algorithm algorithm)
 	return algorithms[algorithm].size;
 }
 
-/* Implementations are fetched once: finding one costs more than hashing a kilobyte. */
-static EVP_MD *hashes[sizeof algorithms / sizeof algorithms[0]];
+int digest_hash(enum digest_algorithm algorithm, struct slice text, unsigned char out[DIGEST_MOST])
+{
+	union {
+		SHA_CTX sha1;
+		SHA256_CTX sha256;
+		SHA512_CTX sha512;
+	} c;
+	bool good = false;
+	switch (algorithm) {
+	case DIGEST_SHA1:
+		good = SHA1_Init(&c.sha1) && SHA1_Update(&c.sha1, text.ptr, text.len) && SHA1_Final(out, &c.sha1);
+		break;
+	case DIGEST_SHA256:
+		good = SHA256_Init(&c.sha256) && SHA256_Update(&c.sha256, text.ptr, text.len) &&
+		       SHA256_Final(out, &c.sha256);
+		break;
+	case DIGEST_SHA512:
+		good = SHA512_Init(&c.sha512) && SHA512_Update(&c.sha512, text.ptr, text.len) &&
+		       SHA512_Final(out, &c.sha512);
+		break;
+	}
+	return good ? 0 : -1;
+}
+
+/* Fetched once: finding it costs more than hashing a kilobyte. */
 static EVP_MAC *hmac;
-static pthread_once_t fetched = PTHREAD_ONCE_INIT;
 
 static void fetch(void)
 {
-	for (size_t i = 0; i < sizeof algorithms / sizeof algorithms[0]; i++)
-		hashes[i] = EVP_MD_fetch(NULL, algorithms[i].name, NULL);
 	hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 }
 
-int digest_hash(enum digest_algorithm algorithm, struct slice text, unsigned char out[DIGEST_MOST])
+void digest_prepare(void)
 {
+	static pthread_once_t fetched = PTHREAD_ONCE_INIT;
 	pthread_once(&fetched, fetch);
-	const EVP_MD *md = hashes[algorithm];
-	return md && EVP_Digest(text.ptr, text.len, out, NULL, md, NULL) == 1 ? 0 : -1;
 }
 
 int digest_hmac(enum digest_algorithm algorithm, struct slice key, const struct slice *parts, size_t count,
@@ -48,7 +71,7 @@ int digest_hmac(enum digest_algorithm algorithm, struct slice key, const struct 
 	    OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)algorithms[algorithm].name, 0),
 	    OSSL_PARAM_construct_end(),
 	};
-	pthread_once(&fetched, fetch);
+	digest_prepare();
 	EVP_MAC_CTX *context = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
 	bool good = context && EVP_MAC_init(context, (const unsigned char *)key.ptr, key.len, parameters) == 1;
 	for (size_t i = 0; good && i < count; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "uuid.h"
 
-#include <openssl/rand.h>
+#include <unistd.h>
 
 #include "digest.h"
 
@@ -9,7 +9,7 @@ int uuid_v7(int64_t now, char text[UUID_TEXT_SIZE])
 {
 	unsigned char bytes[16];
 	char hex[33];
-	if (RAND_bytes(bytes + 6, 10) != 1)
+	if (getentropy(bytes + 6, 10) < 0)
 		return -1;
 	for (int i = 0; i < 6; i++)
 		bytes[i] = (unsigned char)(now >> (40 - 8 * i) & 0xff);
