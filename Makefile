@@ -62,6 +62,12 @@ $(LIBEVT): $(LIB_OBJ)
 $(BUILD)/evt-%: $(BUILD)/obj/cmd/evt-%.o $(LIBEVT)
 	$(CC) $(EVT_LDFLAGS) -o $@ $^ $(EVT_LIBS)
 
+# For inetd: SQLite, libcrypto and the rest inside of it. Half of what a process for one request does is to find the functions of
+# these libraries; but then their mends come with a new build alone. Needs their archives (in Debian the -dev packages have them).
+$(BUILD)/static/evt-receive: $(BUILD)/obj/cmd/evt-receive.o $(LIBEVT)
+	@mkdir -p $(@D)
+	$(CC) $(EVT_LDFLAGS) -o $@ $^ -Wl,-Bstatic -lsqlite3 -ljansson -lcrypto -lz -Wl,-Bdynamic -lm -lpthread
+
 # The migrations, compiled in as text: one array of bytes a file, in the order of their numbers.
 $(BUILD)/gen/migrations.h: $(MIGRATIONS) share/embed.sh
 	@mkdir -p $(@D)

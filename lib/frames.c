@@ -8,6 +8,7 @@
 
 enum {
 	GATHERED_MOST = 64 * 1024,
+	HEADER_SIZE = 32,
 	WRITE_LOCK = 0, /* among the locks of the WAL index: https://sqlite.org/walformat.html, 2.3 */
 };
 
@@ -17,6 +18,7 @@ struct frames {
 	sqlite3_io_methods methods; /* the same, but for what stands below */
 	struct frames *database;    /* of a WAL */
 	struct frames *wal;         /* of a database, while it is open */
+	bool keeps;                 /* of a WAL: its blocks, when it is emptied */
 	char *bytes;                /* of a WAL: gathered, to be written at `at`; NULL until something is */
 	size_t len;
 	sqlite3_int64 at;
@@ -70,10 +72,20 @@ static int wal_read(sqlite3_file *file, void *bytes, int count, sqlite3_int64 at
 	return result == SQLITE_OK ? frames_of(file)->sqlite->xRead(file, bytes, count, at) : result;
 }
 
+/* A header of zeroes is none: whoever reads it finds an empty WAL. Should it not reach the disk, then what was there is moved again. */
+static int blank(sqlite3_file *file)
+{
+	static const char zeroes[HEADER_SIZE];
+	return frames_of(file)->sqlite->xWrite(file, zeroes, HEADER_SIZE, 0);
+}
+
 static int wal_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
+	const struct frames *f = frames_of(file);
 	int result = put(file);
-	return result == SQLITE_OK ? frames_of(file)->sqlite->xTruncate(file, size) : result;
+	if (result != SQLITE_OK)
+		return result;
+	return f->keeps && size == 0 ? blank(file) : f->sqlite->xTruncate(file, size);
 }
 
 static int wal_size(sqlite3_file *file, sqlite3_int64 *size)
@@ -160,4 +172,12 @@ const char *frames_vfs(void)
 	static pthread_once_t enrolled = PTHREAD_ONCE_INIT;
 	pthread_once(&enrolled, enrol);
 	return self.name;
+}
+
+void frames_keep(sqlite3 *db, bool keep)
+{
+	sqlite3_file *file = NULL;
+	int result = sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+	if (result == SQLITE_OK && file && file->pMethods->xShmLock == database_lock && frames_of(file)->wal)
+		frames_of(file)->wal->keeps = keep;
 }

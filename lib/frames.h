@@ -8,7 +8,14 @@
 #ifndef EVT_FRAMES_H
 #define EVT_FRAMES_H
 
+#include <sqlite3.h>
+#include <stdbool.h>
+
 /* Its name, for sqlite3_open_v2; NULL, which stands for SQLite's own, when it cannot be registered. */
 const char *frames_vfs(void);
+
+/* Of a connection that was opened with it: shall a checkpoint of SQLITE_CHECKPOINT_TRUNCATE keep the file's blocks, and blank the WAL's
+ * header? That says as well that nothing is in it, and neither gives blocks back nor takes them anew; but what stood there stays. */
+void frames_keep(sqlite3 *db, bool keep);
 
 #endif

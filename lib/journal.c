@@ -15,6 +15,7 @@
 #endif
 
 #include "clock.h"
+#include "frames.h"
 #include "migrations.h"
 #include "place.h"
 #include "volume.h"
@@ -511,14 +512,17 @@ void journal_idle(struct journal *j)
 	lock_drop(&j->lock);
 }
 
-/* A WAL that has been moved is begun anew only by whoever moved it, or when it is empty: emptied it is here. Readers are not waited for. */
+/* A WAL that has been moved is begun anew only by whoever moved it, or when it is empty: emptied it is here. Readers are not waited for.
+ * The file keeps its size: giving blocks back, and taking them anew, takes the disk longer than all the rest. */
 void journal_leave(struct journal *j)
 {
 	if (j->wal_pages < WAL_PAGES_SMALL || j->in_transaction || !lock_try(&j->lock))
 		return;
 	sqlite3_busy_timeout(j->db.sqlite, 0);
+	frames_keep(j->db.sqlite, true);
 	if (sqlite3_wal_checkpoint_v2(j->db.sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) == SQLITE_OK)
 		j->wal_pages = 0;
+	frames_keep(j->db.sqlite, false);
 	sqlite3_busy_timeout(j->db.sqlite, DB_BUSY_MS);
 	lock_drop(&j->lock);
 }

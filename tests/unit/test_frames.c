@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "db.h"
+#include "frames.h"
 
 static char folder[] = "/tmp/test_frames.XXXXXX", path[64], wal[80];
 
@@ -164,6 +165,54 @@ static void test_checkpoints(void **state)
 	db_close(&db);
 }
 
+/* ---- emptied with its blocks kept: nobody finds anything in it, and it can be cut off afterwards ---- */
+
+static void empty(struct db *db, bool keep)
+{
+	frames_keep(db->sqlite, keep);
+	run(db, "PRAGMA wal_checkpoint(TRUNCATE)");
+	frames_keep(db->sqlite, false);
+}
+
+static void test_keeps_its_blocks(void **state)
+{
+	char sql[256];
+	struct stat st;
+	int on = 1;
+	(void)state;
+	struct db db = open_db();
+	run(&db, "CREATE TABLE t (i INTEGER PRIMARY KEY, text TEXT)");
+	rows(sql, 1, 100, 'd');
+	run(&db, sql);
+	assert_int_equal(stat(wal, &st), 0);
+	off_t size = st.st_size;
+	empty(&db, true);
+	assert_int_equal(stat(wal, &st), 0);
+	assert_int_equal(st.st_size, size);
+	sqlite3_db_config(db.sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_file_control(db.sqlite, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+	db_close(&db);
+
+	db = open_db();
+	int frames = -1;
+	assert_int_equal(sqlite3_wal_checkpoint_v2(db.sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, NULL),
+			 SQLITE_OK);
+	assert_int_equal(frames, 0);
+	rows(sql, 101, 110, 'e');
+	run(&db, sql);
+	struct db other = open_db();
+	assert_int_equal(ask(&other, "SELECT count(*) FROM t"), 110);
+	assert_true(is_sound(&other));
+	db_close(&other);
+	empty(&db, true);
+	assert_int_equal(stat(wal, &st), 0);
+	assert_int_equal(st.st_size, size);
+	empty(&db, false);
+	assert_int_equal(stat(wal, &st), 0);
+	assert_int_equal(st.st_size, 0);
+	db_close(&db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +220,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_reads_its_own, begin, end),
 	    cmocka_unit_test_setup_teardown(test_rolled_back_stays_away, begin, end),
 	    cmocka_unit_test_setup_teardown(test_checkpoints, begin, end),
+	    cmocka_unit_test_setup_teardown(test_keeps_its_blocks, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
