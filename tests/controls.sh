@@ -87,6 +87,11 @@ change lib/journal.c 's/synchronous=FULL/synchronous=NORMAL/'
 build
 must_fail 'synchronous=NORMAL' faults "$tree/build" "$durable"
 
+mutant rolled-back
+change lib/frames.c 's/^\t\tf->wal->len = 0;$/\t\t(void)f->wal;/'
+build build/tests/test_frames
+must_fail 'frames that were rolled back left to be written' unit "$tree/build" frames
+
 mutant early-answer
 change lib/server.c 's/ && journal_commit(j, d) == 0)/)/
 	s/^\t\tanswer_until(l, first, end);/&\n\t\tif (!failed)\n\t\t\tjournal_commit(l->server->journal, \&d);/'
