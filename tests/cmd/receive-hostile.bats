@@ -245,10 +245,17 @@ needs() {
 	wait_until sender_is_served
 }
 
-@test "a request that does not come to its end: 408" {
+@test "a request that does not come to its end, in its head or its body: 408" {
 	start_receiver
+	local fd
+	exec {fd}<>"/dev/tcp/127.0.0.1/$RECEIVE_PORT"
+	printf 'POST /any HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{' >&"$fd"
 	run raw 'POST /any HTTP/1.1\r\nHost: a\r\n'
 	[[ "$output" == 'HTTP/1.1 408 '* ]]
+	run timeout 15 cat <&"$fd" # it had ten seconds more than a head has
+	[[ "$output" == 'HTTP/1.1 408 '* ]]
+	exec {fd}>&-
+	wait_until refused_rows 2
 }
 
 @test "a client that is gone before its answer, or reads none, costs the others nothing" {
