@@ -126,6 +126,19 @@ static void add_refused(struct samples *s, const struct facts *f)
 	add(s, "", SLICE_NONE, f->refused);
 }
 
+static bool add_repeat(const struct journal_repeat *repeat, void *context)
+{
+	add(context, "source", repeat->source, repeat->count);
+	return true;
+}
+
+static int add_repeats(struct samples *s, struct journal *j, struct diag *d)
+{
+	begin(s, "evt_events_repeated_lately", "gauge",
+	      "Events of the last 24 hours whose payload had come before under another id that no signature covers.");
+	return journal_repeats(j, s->now - FACTS_SPAN_MS, add_repeat, s, d);
+}
+
 static void add_journal(struct samples *s, const struct facts *f)
 {
 	begin(s, "evt_journal_bytes", "gauge", "Size of the journal, of its free pages and of its write-ahead log.");
@@ -164,6 +177,9 @@ int prometheus_write(FILE *out, struct journal *j, int64_t now, struct diag *d)
 		add_sources(&s, &facts);
 		add_destinations(&s, &facts);
 		add_refused(&s, &facts);
+		result = add_repeats(&s, j, d);
+	}
+	if (result == 0) {
 		add_journal(&s, &facts);
 		add_verdict(&s, &facts);
 		result = history_flush(&b, out, d);

@@ -228,6 +228,7 @@ END
 	evt-status --format html | grep -q 'Taken again under another id.*1</td><td><bdi>hub</bdi>.*<bdi>three</bdi>'
 	evt-status --format html one | grep -q 'this payload came 1 more times under other ids'
 	evt-status --format html three | grep -q 'Repeats the payload of.*<bdi>one</bdi>'
+	evt-status --format prometheus | grep -qx 'evt_events_repeated_lately{source="hub"} 1'
 	stop "$RECEIVE_PID"
 	# Who is forgotten is so in the index, too.
 	evt-prune --source hub --subject 1 >/dev/null
