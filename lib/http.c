@@ -281,7 +281,7 @@ static int read_framing(struct http_head *head, struct http_refusal *refusal)
 	if (f.lengths + f.codings > 1)
 		return refuse(refusal, 400, "the length of the body is told twice");
 	if (f.lengths && (f.length.len == 0 || f.length.len > 18 || !all(f.length, DIGIT)))
-		return refuse(refusal, 400, "Content-Length: expected digits");
+		return refuse(refusal, 400, "Content-Length: expected digits, at most 18");
 	if (f.codings && (old || !same_word(f.coding, SLICE("chunked"))))
 		return refuse(refusal, 400, "Transfer-Encoding: expected chunked, in HTTP/1.1");
 	if (f.expectations > 1 || (f.expectations && !same_word(f.expectation, SLICE("100-continue"))))
