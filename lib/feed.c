@@ -176,6 +176,8 @@ static bool wait_for_more(const struct feed *f, const struct loop *l, int64_t du
 static int run(const struct feed *f, struct loop *l, struct feed_result *result, struct diag *d)
 {
 	bool last = !f->stay;
+	if (f->stay)
+		journal_watch(f->journal); /* from before the first look on, or what is written meanwhile is missed */
 	while (!stopped(f) && !result->reader_gone) {
 		size_t limit = next_limit(f, result);
 		if (limit == 0)

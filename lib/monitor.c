@@ -152,14 +152,15 @@ static int judge_once(struct following *f, struct diag *d)
 	return result;
 }
 
-/* Until the journal has changed, or a minute has passed. False when the reader has gone. */
+/* Until the journal has changed, or a minute has passed. False when the reader has gone. The pause comes behind the change: what woke
+ * us is seen in the WAL before its commit can be read, and a reader cannot wait for the writer's lock. */
 static bool wait_for_change(struct following *f)
 {
 	const struct timespec pause = {JUDGE_AT_MOST_EVERY_MS / 1000, 0};
 	struct pollfd fds[] = {{.fd = fileno(f->out), .events = 0}, {.fd = journal_watch(f->j), .events = POLLIN}};
-	nanosleep(&pause, NULL);
 	poll(fds, 2, JUDGE_EVERY_MS);
 	journal_watched(f->j);
+	nanosleep(&pause, NULL);
 	return !(fds[0].revents & (POLLERR | POLLHUP));
 }
 
@@ -167,6 +168,8 @@ int monitor_follow(const char *path, const struct show_style *style, FILE *out, 
 {
 	struct following f = {.style = *style, .out = out, .j = journal_open(path, JOURNAL_READ, d)};
 	int result = f.j ? 0 : -1;
+	if (f.j)
+		journal_watch(f.j); /* from before the first look on, or what is written meanwhile is missed */
 	while (result == 0) {
 		result = judge_once(&f, d);
 		if (result == 0 && !wait_for_change(&f))

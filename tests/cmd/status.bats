@@ -305,6 +305,23 @@ lines_of() {
 	[ "$(wc -l <"$1")" -ge "$2" ]
 }
 
+is_polling() {
+	[[ $(<"/proc/$1/wchan") == *poll* ]]
+}
+
+@test "--check --follow misses no change that comes while it waits" {
+	line one 1 ',"evterror":"bad data"' | { write_destination crm <<<'{"url": "http://127.0.0.1:9/"}' && evt-deliver; }
+	local out=$BATS_TEST_TMPDIR/findings count status
+	spawn follow evt-status --check --follow </dev/null >"$out"
+	for ((count = 1; count <= 10; count++)); do
+		wait_until lines_of "$out" "$count"
+		wait_until is_polling "$PID" || skip 'this kernel does not tell what a process waits for'
+		status=$((count % 2 ? 5 : 3))
+		sqlite3 "$EVT_JOURNAL" "UPDATE delivery SET status = $status"
+	done
+	wait_until lines_of "$out" 11
+}
+
 @test "--check --follow tells a finding once when it appears and once when it is gone" {
 	line one 1 ',"evtskip":"no"' | { write_destination crm <<<'{"url": "http://127.0.0.1:9/"}' && evt-deliver; }
 	local out=$BATS_TEST_TMPDIR/findings
