@@ -13,7 +13,8 @@
 
 int lock_open(struct lock *l, const char *path, unsigned mode, struct diag *d)
 {
-	l->held = l->hurried = false;
+	l->held = false;
+	l->hurried = false;
 	l->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (l->fd < 0 && errno == ENOSPC)
 		return diag_fail(d, DIAG_IO, "journal lock %s: no room for a new file: see df -h, and df -i for inodes",
