@@ -621,6 +621,24 @@ is_answered() {
 	[ "$(status_of e1)" = skipped ]
 }
 
+@test "a reader of -p that does not read holds nothing up, and misses nothing" {
+	start_destination
+	crm
+	line ID '"data":1' | awk '{ for (i = 1; i <= 2000; i++) { l = $0; sub("ID", "e" i, l); print l } }' >"$BATS_TEST_TMPDIR/lines"
+	mkfifo "$BATS_TEST_TMPDIR/printed"
+	exec 7<>"$BATS_TEST_TMPDIR/printed"
+	spawn deliver evt-deliver -p <"$BATS_TEST_TMPDIR/lines" >"$BATS_TEST_TMPDIR/printed" 7>&-
+	all_delivered() {
+		[ "$(query "select count(*) from history where status = 'delivered'")" -eq 2000 ]
+	}
+	wait_until all_delivered
+	kill -0 "$PID" # far more than a pipe holds
+	head -n 2000 <&7 | jq -r '[.id, .status] | @tsv' | sort -u | grep -c delivered >"$BATS_TEST_TMPDIR/count"
+	exec 7>&-
+	[ "$(<"$BATS_TEST_TMPDIR/count")" -eq 2000 ]
+	wait_until is_gone "$PID"
+}
+
 @test "a lone line does not wait for others" {
 	start_destination
 	crm

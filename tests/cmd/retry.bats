@@ -279,6 +279,22 @@ fail() {
 	[ "$STATUS" -eq 0 ]
 }
 
+@test "new events and old retries share a destination three to one; neither starves the other" {
+	start_destination -r '[{"answers": [{"status": 404}]}]' # which is no fault: the breaker stays closed
+	write_destination crm <<<"{\"url\": \"$DEST_URL/\", \"retry\": {\"on\": [404], \"schedule\": [\"1ms\"], \"jitter\": 0}}"
+	accept $(seq -f 'old%g' 60)
+	evt-retry --limit 60 | evt-deliver
+	[ "$(query "select count(*) from history where status = 'retrying'")" -eq 60 ]
+	accept $(seq -f 'new%g' 200)
+	evt-retry --limit 80 | jq -r .evtattempt >"$BATS_TEST_TMPDIR/attempts"
+	[ "$(sort "$BATS_TEST_TMPDIR/attempts" | uniq -c | awk '{ print $2 ":" $1 }' | tr '\n' ' ')" = '1:60 2:20 ' ]
+	# In turn, not one kind behind the other.
+	[ "$(head -n 40 "$BATS_TEST_TMPDIR/attempts" | grep -c 2)" -eq 10 ]
+	# Where there are too few of one, the other has the rest.
+	evt-retry --limit 180 | jq -r .evtattempt | sort | uniq -c | awk '{ print $2 ":" $1 }' | tr '\n' ' ' >"$BATS_TEST_TMPDIR/rest"
+	[ "$(<"$BATS_TEST_TMPDIR/rest")" = '1:140 2:40 ' ]
+}
+
 # For a slow destination and a quick one.
 many_due() { # SLOW QUICK
 	start_destination -r '[{"path": "/slow", "answers": [{"delay_ms": 20000}]}]'

@@ -48,6 +48,47 @@ make_due() {
 	[ "$(requests 'select(.status == 201) | .body | fromjson | .id' | tr '\n' ' ')" = '"first" "next" ' ]
 }
 
+@test "kill -9 between two events of a subject: the next one waits until the first is settled" {
+	destination_rules '[{"body": "first", "answers": [{"delay_ms": 20000}, {}]}]'
+	write_destination crm <<<"{\"url\": \"$DEST_URL/\", \"order\": \"subject\", \"timeout\": \"30s\"}"
+	accept first s/1
+	evt-retry >"$BATS_TEST_TMPDIR/lines"
+	spawn deliver evt-deliver <"$BATS_TEST_TMPDIR/lines"
+	first_is_sent() {
+		[ "$(history_of first 'status, attempts')" = 'processing|1' ]
+	}
+	wait_until first_is_sent
+	accept next s/1
+	stop "$PID" KILL
+	deliver_due # another process, which may not overtake
+	[ "$(history_of next 'status, attempts')" = 'received|0' ]
+	[ "$(requests | wc -l)" -eq 0 ]
+	end_leases
+	wait_until ends_as next delivered
+	[ "$(requests 'select(.status == 201) | .body | fromjson | .id' | tr '\n' ' ')" = '"first" "next" ' ]
+	[ "$(history_of first 'status, attempts')" = 'delivered|2' ]
+}
+
+@test "order that is switched on over thousands of open deliveries holds from the first one on" {
+	local subjects=1600
+	destination_rules '[{"every": 50, "answers": [{"status": 503}]}]'
+	write_destination crm <<<"{\"url\": \"$DEST_URL/\"}"
+	awk -v subjects=$subjects 'BEGIN {
+		for (n = 1; n <= 3; n++)
+			for (i = 1; i <= subjects; i++) printf "{\"id\":\"s%d-%d\",\"subject\":\"s%d\",\"n\":%d}\n", i, n, i, n
+	}' | evt-receive -q -s shop >/dev/null
+	[ "$(query "select count(distinct subject) || ' ' || count(*) from history where status = 'received'")" = "$subjects $((3 * subjects))" ]
+	write_destination crm <<<"{\"url\": \"$DEST_URL/\", \"order\": \"subject\", \"concurrency\": 32, \"retry\": {\"schedule\": [\"10ms\", \"10ms\", \"10ms\", \"10ms\", \"10ms\"]}}"
+	all_delivered() {
+		deliver_due
+		[ "$(query "select count(*) from history where status <> 'delivered'")" -eq 0 ]
+	}
+	wait_until all_delivered
+	# Of each subject, in the order of answers: 1, 2, 3.
+	jq -r 'select(.status < 300) | .body | fromjson | "\(.subject) \(.n)"' "$DEST_LOG" | awk '$2 != ++last[$1] { exit 1 }'
+	[ "$(requests 'select(.status < 300)' | wc -l)" -eq $((3 * subjects)) ]
+}
+
 @test "one that failed lets the later ones of its subject go" {
 	destination_rules '[{"body": "bad", "answers": [{"status": 422}]}]'
 	write_destination crm <<<"{\"url\": \"$DEST_URL/\", \"order\": \"subject\"}"
@@ -145,6 +186,22 @@ answered_well() { # SUBJECT
 	[ "$(curl -s "$DEST_URL/-/counts" | jq -c '[.records, .repeats]')" = '[8,0]' ]
 	[ "$(requests .status | sort -u | tr '\n' ' ')" = '200 201 503 ' ]
 	tallies_hold
+}
+
+@test "a subject's record is known, and updated, long after its events are gone" {
+	write_destination crm <<<"{\"url\": \"$DEST_URL/c\", \"update\": {\"url\": \"$DEST_URL/c/{record}\"}, \"record\": \"/id\"}"
+	accept e1 s/1
+	deliver_due
+	age_journal 8
+	evt-prune -q # its payload
+	accept e2 s/1
+	deliver_due
+	age_journal 40
+	evt-prune -q # all there is of both
+	[ "$(query 'select count(*) from history')" -eq 0 ]
+	accept e3 s/1
+	deliver_due
+	[ "$(requests '[.method, .path]' | tr '\n' ' ')" = '["POST","/c"] ["PATCH","/c/rec_1"] ["PATCH","/c/rec_1"] ' ]
 }
 
 @test "two events of a new subject at once, from two processes: one creates, the other updates" {

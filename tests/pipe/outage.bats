@@ -97,6 +97,28 @@ are_delivered() { # COUNT
 	jq -es 'map(.time | sub("\\.[0-9]+Z$"; "Z") as $s | ($s | fromdate) + (.[-4:-1] | tonumber) / 1000) | (max - min) > 1.7' "$DEST_LOG"
 }
 
+@test "several processes share a destination's breaker" {
+	destination_rules '[{"answers": [{"status": 500}]}]'
+	crm '"concurrency": 1'
+	accept 1 40
+	local i pids=()
+	for i in 1 2; do
+		evt-retry --limit 20 >"$BATS_TEST_TMPDIR/lines$i"
+	done
+	for i in 1 2; do
+		spawn "deliver$i" evt-deliver <"$BATS_TEST_TMPDIR/lines$i"
+		pids+=("$PID")
+	done
+	for i in "${pids[@]}"; do wait_until is_gone "$i"; done
+	# Ten faults in a row, whoever met them; then neither sends what it has left.
+	[ "$(requests | wc -l)" -eq 10 ]
+	breaker_is_open
+	[ "$(query "select count(*) from history where attempts = 0 and status = 'received'")" -eq 30 ]
+	grep -q 'back to the journal, unsent: the destination is failing' "$BATS_TEST_TMPDIR/deliver1.err"
+	grep -q 'back to the journal, unsent: the destination is failing' "$BATS_TEST_TMPDIR/deliver2.err"
+	[ -z "$(evt-retry)" ]
+}
+
 # As if the clock had been ahead by so many hours until now.
 set_clock_back() { # HOURS
 	sqlite3 "$EVT_JOURNAL" "
