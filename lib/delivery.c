@@ -309,7 +309,7 @@ static bool has_work(const struct delivery *r, int64_t now)
 	if (r->answered.count || r->ending.count || r->returning.count)
 		return true;
 	for (const struct lane *l = r->lanes; l; l = l->next)
-		if (lane_wake_at(l, now) <= now || (delivery_may_start(r) && lane_may_start(l, now)))
+		if (lane_wake_at(l, now) <= now || (delivery_may_start(r, l) && lane_may_start(l, now)))
 			return true;
 	return false;
 }

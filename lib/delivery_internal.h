@@ -13,6 +13,7 @@
 enum {
 	DELIVERY_BATCH = SENDER_SLOTS,  /* rows of a kind in one transaction: it stays well under 50 ms */
 	DELIVERY_PRINTED = 1024 * 1024, /* bytes that wait to be printed; beyond, nothing is started */
+	DELIVERY_SHARE = 7,             /* a lane may have so many under way for each slot that is free */
 };
 
 struct delivery_turn {
@@ -76,9 +77,11 @@ static inline struct lane *delivery_lane(const struct attempt *a)
 	return a->lane;
 }
 
-static inline bool delivery_may_start(const struct delivery *r)
+/* However many requests of slow destinations are under way, there is a slot for the next destination: one alone leaves an eighth. */
+static inline bool delivery_may_start(const struct delivery *r, const struct lane *l)
 {
-	return !r->closing && r->flying < SENDER_SLOTS && r->printed.len < DELIVERY_PRINTED;
+	return !r->closing && l->flying < DELIVERY_SHARE * (SENDER_SLOTS - r->flying) &&
+	       r->printed.len < DELIVERY_PRINTED;
 }
 
 /* One is no longer under way, or will not be. */

@@ -41,8 +41,8 @@ static void choose_starts(struct delivery *r, struct delivery_turn *t, int64_t n
 {
 	for (size_t before = SIZE_MAX; before != t->starting.count;) {
 		before = t->starting.count;
-		for (struct lane *l = r->lanes; l && delivery_may_start(r); l = l->next) {
-			if (!lane_may_start(l, now))
+		for (struct lane *l = r->lanes; l; l = l->next) {
+			if (!delivery_may_start(r, l) || !lane_may_start(l, now))
 				continue;
 			queue_add(&t->starting, queue_take(&l->ready));
 			l->flying++;

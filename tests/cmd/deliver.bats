@@ -588,6 +588,36 @@ is_answered() {
 	[ "$(requests 'select(.path == "/contacts")' | wc -l)" -le 2 ]
 }
 
+@test "connections are kept: as many as may be open at once, for however many requests" {
+	start_destination
+	crm '"concurrency": 4'
+	line ID '"data":1' | awk '{ for (i = 1; i <= 200; i++) { l = $0; sub("ID", "e" i, l); print l } }' >"$BATS_TEST_TMPDIR/lines"
+	deliver <"$BATS_TEST_TMPDIR/lines"
+	[ "$status" -eq 0 ]
+	[ "$(requests .port | wc -l)" -eq 200 ]
+	(($(requests .port | sort -u | wc -l) <= 4))
+}
+
+@test "a slow destination that may have all requests there can be under way does not hold up another" {
+	start_destination -r '[{"path": "/contacts", "answers": [{"delay_ms": 120000}]}]'
+	crm '"concurrency": 1000, "timeout": "3m"'
+	write_destination quick <<<"{\"url\": \"$DEST_URL/quick\"}"
+	mkfifo "$BATS_TEST_TMPDIR/in"
+	exec 8<>"$BATS_TEST_TMPDIR/in"
+	spawn deliver evt-deliver <"$BATS_TEST_TMPDIR/in" 8>&-
+	line ID '"data":1' | awk '{ for (i = 1; i <= 400; i++) { l = $0; sub("ID", "e" i, l); print l } }' >&8
+	wait_until is_started 224
+	local i
+	for i in 1 2 3 4 5; do
+		line "q$i" '"data":1' | sed 's/crm/quick/' >&8
+		wait_until has_status "q$i" delivered
+	done
+	exec 8>&-
+	[ "$(query 'select count(*) from delivery where started_at is not null')" -lt 256 ]
+	kill "$PID"
+	stop "$PID"
+}
+
 @test "a destination with more lines than memory holds does not hold up another" {
 	start_destination -r '[{"path": "/contacts", "answers": [{"delay_ms": 1000}]}]'
 	crm '"concurrency": 1'

@@ -7,7 +7,7 @@
  *   -P FILE   write the port to FILE when ready, besides "listening on PORT" on standard output
  *   -l FILE   append each request as one JSON line, at the moment it is answered:
  *             n, time, method, path, headers (names in lower case), body or body_base64, open (requests that
- *             stood open then, this one included), status (0: closed without an answer), record, repeat
+ *             stood open then, this one included), status (0: closed without an answer), port (the client's), record, repeat
  *   -r RULES  a file, or the JSON itself: an array of rules. The first that fits answers:
  *             path     glob(7) over the request's path and query
  *             method   the method
@@ -187,6 +187,13 @@ static void log_body(json_t *line, const struct buf *body)
 	free(base64);
 }
 
+/* What tells connections apart. */
+static int client_port(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	return info ? ntohs(((const struct sockaddr_in *)(const void *)info->client_addr)->sin_port) : 0;
+}
+
 static void log_request(const struct request *r, const char *method, unsigned status, const char *record,
 			json_int_t repeat)
 {
@@ -195,9 +202,10 @@ static void log_request(const struct request *r, const char *method, unsigned st
 		return;
 	json_t *headers = json_object();
 	MHD_get_connection_values(r->connection, MHD_HEADER_KIND, add_header, headers);
-	json_t *line = json_pack("{s:I s:s s:s s:s s:o s:i s:i}", "n", r->number, "time",
-				 clock_format(r->arrived_at, time), "method", method, "path", r->path, "headers",
-				 headers, "open", open_requests, "status", (int)status);
+	json_t *line =
+	    json_pack("{s:I s:s s:s s:s s:o s:i s:i s:i}", "n", r->number, "time", clock_format(r->arrived_at, time),
+		      "method", method, "path", r->path, "headers", headers, "open", open_requests, "status",
+		      (int)status, "port", client_port(r->connection));
 	log_body(line, &r->body);
 	if (record)
 		json_object_set_new(line, "record", json_string(record));
