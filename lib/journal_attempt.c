@@ -298,13 +298,20 @@ static void keep_record(struct journal *j, const struct journal_delivery *row, s
 {
 	if (!record.len || !row->subject_key)
 		return;
+	/* Two statements: SQLite prepares to undo a part of one that inserts what it selects, and copies pages for that. */
+	struct db_query *of = db_query(&j->db, "SELECT source, subject FROM event WHERE seq = :event");
 	struct db_query *q =
-	    db_query(&j->db, "INSERT INTO record SELECT :destination, source, subject, :record FROM event "
-			     "WHERE seq = :event ON CONFLICT DO UPDATE SET record = excluded.record");
-	db_set_int(q, ":destination", row->destination);
-	db_set_text(q, ":record", record);
-	db_set_int(q, ":event", row->event);
-	db_run(q);
+	    db_query(&j->db, "INSERT INTO record VALUES (:destination, :source, :subject, :record) "
+			     "ON CONFLICT DO UPDATE SET record = excluded.record WHERE record <> excluded.record");
+	db_set_int(of, ":event", row->event);
+	if (db_row(of)) {
+		db_set_int(q, ":destination", row->destination);
+		db_set_text(q, ":source", db_text(of, 0));
+		db_set_text(q, ":subject", db_text(of, 1));
+		db_set_text(q, ":record", record);
+		db_run(q);
+	}
+	db_done(of);
 }
 
 /* The delivery as it stands after this attempt. A claim number of its own fences off whoever else holds it. */
