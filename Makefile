@@ -127,6 +127,7 @@ lint:
 	sh tests/lint.sh
 
 bench: all $(BENCHES) $(TEST_TOOLS)
+	-$(MAKE) $(BUILD)/static/evt-receive
 	BUILD=$(BUILD) sh tests/bench/run.sh
 
 fuzz:

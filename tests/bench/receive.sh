@@ -88,18 +88,21 @@ start_webhook() {
 	address=127.0.0.1:$port
 }
 
-start_inetd() { # sets one, other and held: evt-receive, the bare program, evt-receive beside a holder of its journal
-	one=$(free_port) other=$(free_port) held=$(free_port)
+# Sets one, other, held and whole: evt-receive, the bare program, evt-receive beside a holder of its journal, and with its libraries inside.
+start_inetd() {
+	one=$(free_port) other=$(free_port) held=$(free_port) whole=$(free_port)
 	cat >"$work/inetd.conf" <<-END
 		$one stream tcp nowait $(id -un) $build/evt-receive evt-receive -c $work/config -j $work/inetd.db
 		$other stream tcp nowait $(id -un) $build/tests/one_row one_row $work/row.db
 		$held stream tcp nowait $(id -un) $build/evt-receive evt-receive -c $work/config -j $work/held.db
+		$whole stream tcp nowait $(id -un) $build/static/evt-receive evt-receive -c $work/config -j $work/whole.db
 	END
 	# It closes every descriptor there might be: few, or that takes longer than all the rest.
 	sh -c 'ulimit -n 256; exec inetd -i -R 100000000 "$0"' "$work/inetd.conf" 2>"$work/inetd.err" &
 	pids="$pids $!"
 	start_evt held # a long-lived process that holds the journal open: the others need not recover its index
-	for port in $one $other $held; do
+	[ -x "$build/static/evt-receive" ] || whole=''
+	for port in $one $other $held $whole; do
 		wait_for curl -sS -f -o "$work/answer" -d '{"id":"first","type":"t"}' "http://127.0.0.1:$port/x"
 	done
 }
@@ -214,8 +217,9 @@ under_inetd() {
 	}
 	start_inetd
 	header=close compare 'a process for each connection, 4 at once' 4 "evt-receive=127.0.0.1:$one" "one_row=127.0.0.1:$other" \
-		"evt-receive+holder=127.0.0.1:$held"
+		"evt-receive+holder=127.0.0.1:$held" ${whole:+"evt-receive-static=127.0.0.1:$whole"}
 	held_to receive-inetd '>=0.8' "events/s under inetd, a process for each, to those of a bare program that inserts a row" 3 evt-receive one_row
+	held_to receive-inetd-static - 'the same with its libraries inside (build/static/evt-receive)' 3 evt-receive-static one_row
 	held_to receive-inetd-holder - "the same where a long-lived process holds the journal open" 3 evt-receive+holder one_row
 }
 
