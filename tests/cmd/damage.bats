@@ -182,7 +182,8 @@ as_nobody() {
 mounted() {
 	local type=$1
 	shift
-	[ "$(id -u)" -eq 0 ] && [ -w /dev/fuse ] || skip 'needs root and /dev/fuse'
+	[ "$(id -u)" -eq 0 ] || skip 'needs root, to mount'
+	[ -w /dev/fuse ] || skip 'no /dev/fuse'
 	command -v "$1" >/dev/null || skip "no $1"
 	MOUNTED=$BATS_TEST_TMPDIR/mounted
 	mkdir "$MOUNTED" "$BATS_TEST_TMPDIR/beneath"
@@ -313,6 +314,40 @@ move_to() {
 	take 40 60
 	is_as_made
 	[ "$(query 'select count(*) from history')" = 60 ]
+}
+
+has_followed() { # ID: the replica holds it
+	rm -f "$BACKUP"*
+	run_recipe Litestream | tail -n 1
+	[ "$(sqlite3 -readonly "$BACKUP" "select count(*) from history where id = '$1'")" = 1 ]
+}
+
+@test "Litestream: a copy that follows while events come in, restored; evt-prune says what stands in its way" {
+	command -v litestream >/dev/null || skip 'no litestream (npm has it: @flydotio/litestream)'
+	export REPLICA=$BATS_TEST_TMPDIR/replica
+	local replicate restore
+	{ read -r replicate && read -r restore; } <<<"$(recipe Litestream)"
+	[[ $replicate == *replicate* && $restore == *restore* ]]
+	recipe() { echo "$restore"; }
+	take 1 50
+	spawn litestream bash -c "exec $replicate" </dev/null >/dev/null
+	local litestream=$PID
+	start_receiver
+	seq 51 300 | xargs -P 4 -I N curl -s -o /dev/null -d '{"id":"eN"}' "$RECEIVE_URL/shop"
+	[ "$(post shop '{"id":"last"}')" = 202 ]
+	stop "$RECEIVE_PID"
+	wait_until has_followed last
+	run evt-prune --payloads 0s
+	[ "$status" -eq 75 ]
+	[[ $output == *'not yet erased'* ]]
+	stop "$litestream"
+	evt-prune -q --payloads 0s
+	evt-status --verify
+	rm "$EVT_JOURNAL"*
+	install -m 600 "$BACKUP" "$EVT_JOURNAL"
+	take 1 310
+	is_as_made
+	[ "$(query 'select count(*), count(distinct id) from history')" = '311|311' ]
 }
 
 @test "rescue: what can be read of a damaged journal goes on in a new one" {
