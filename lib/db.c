@@ -93,12 +93,39 @@ int db_explain(const struct db *db, int result, struct diag *d)
 			 system_error(db, result, system));
 }
 
+static int last_error(sqlite3_file *file)
+{
+	int error = 0;
+	if (file && file->pMethods)
+		file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error);
+	return error == EIO || error == ENXIO ? error : 0;
+}
+
+/* SQLite says of a page that the disk does not give that it is damaged (SQLITE_IOERR_CORRUPTFS). What is on the disk may be whole. The
+ * system's error, or 0. */
+static int unreadable(const struct db *db, int result)
+{
+	sqlite3_file *database = NULL, *wal = NULL;
+	if ((result & 0xff) != SQLITE_CORRUPT)
+		return 0;
+	sqlite3_file_control(db->sqlite, "main", SQLITE_FCNTL_FILE_POINTER, &database);
+	sqlite3_file_control(db->sqlite, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+	int error = last_error(database);
+	return error ? error : last_error(wal);
+}
+
 static void fail(struct db *db, int result, const char *sql)
 {
 	char system[128];
 	if (db->failed)
 		return;
 	db->failed = true;
+	int error = unreadable(db, result);
+	if (error) {
+		diag_fail(&db->failure, DIAG_IO, "journal %s: disk I/O error (%s)%s", db->path, strerror(error),
+			  advice(db, SQLITE_IOERR));
+		return;
+	}
 	enum diag_code code = code_of(result);
 	bool ours = code == DIAG_BUG;
 	diag_fail(&db->failure, code, "journal %s: %s%s%s%s%.300s", db->path, sqlite3_errmsg(db->sqlite),

@@ -342,6 +342,80 @@ take_again() {
 	[ "$(evt-retry | wc -l)" -eq 3 ]
 }
 
+@test "a failing sync, each in turn, of evt-retry, evt-transform and evt-prune: exit 74, said, and nothing half done" {
+	write_map strict <<<'{"fields": [{"to": "/n", "from": "/missing", "required": true}]}'
+	records 1 3 | evt-receive -q -s shop >/dev/null
+	: >"$BATS_TEST_TMPDIR/input"
+	again() {
+		grep -q 'I/O error' "$BATS_TEST_TMPDIR/message" && is_sound && tallies_hold && end_leases &&
+			[ "$(evt-retry | jq -s length)" -eq 3 ]
+	}
+	each_time 'sync */journal.db* @ EIO' 74 evt-retry
+	[ "$COUNT" -ge 1 ]
+	end_leases
+	evt-retry >"$BATS_TEST_TMPDIR/input"
+	write_destination api <<<"{\"url\": \"$DEST_URL/\", \"map\": \"strict\"}"
+	again() {
+		grep -q 'I/O error' "$BATS_TEST_TMPDIR/message" && is_sound && tallies_hold && end_leases || return 1
+		evt-retry | evt-transform -q >/dev/null
+		[ "$(query "select count(*) from history where status = 'failed'")" -eq 3 ]
+	}
+	rm -rf "$BATS_TEST_TMPDIR/before"
+	each_time 'sync */journal.db* @ EIO' 74 evt-transform -q
+	[ "$COUNT" -ge 1 ]
+	age_journal 8
+	: >"$BATS_TEST_TMPDIR/input"
+	again() {
+		grep -q 'I/O error' "$BATS_TEST_TMPDIR/message" && is_sound && tallies_hold && evt-prune -q >/dev/null && is_sound &&
+			[ "$(query "select count(*) from history where payload = 'expired'")" -eq 3 ]
+	}
+	rm -rf "$BATS_TEST_TMPDIR/before"
+	each_time 'sync */journal.db* @ EIO' 74 evt-prune -q
+	[ "$COUNT" -gt 2 ]
+}
+
+@test "short and interrupted writes of the journal by the others are taken up where they ended" {
+	local bad='write */journal.db* 1-9 short; write */journal.db* 11 EINTR; write */journal.db* 14-40 short'
+	records 1 20 | with_fault "$bad" evt-receive -q -s shop >/dev/null
+	with_fault "$bad" evt-retry >"$BATS_TEST_TMPDIR/lines"
+	with_fault "$bad" evt-deliver <"$BATS_TEST_TMPDIR/lines"
+	[ "$(query "select count(*), sum(status = 'delivered') from history")" = '20|20' ]
+	is_sound
+	age_journal 8
+	with_fault "$bad" evt-prune -q
+	[ "$(query "select count(*) from history where payload = 'expired'")" -eq 20 ]
+	is_sound
+	tallies_hold
+}
+
+@test "evt-status: each read that fails is told, exit 74; no half history passes for a whole one" {
+	records 1 300 | evt-receive -q -s shop >/dev/null
+	evt-prune -q >/dev/null
+	: >"$BATS_TEST_TMPDIR/input"
+	again() { grep -q 'I/O error' "$BATS_TEST_TMPDIR/message"; }
+	each_time 'read */journal.db @ EIO' 74 evt-status --limit 300 --format jsonl
+	[ "$COUNT" -gt 5 ]
+	[ "$(evt-status --limit 300 --format jsonl | wc -l)" -eq 300 ]
+	records 301 310 | evt-receive -q -s shop >/dev/null
+	rm -rf "$BATS_TEST_TMPDIR/before"
+	each_time 'read */journal.db-wal @ EIO' 74 evt-status --limit 300 --format jsonl
+	[ "$COUNT" -gt 1 ]
+}
+
+@test "the page: no descriptor for a while, interrupted and short calls; it answers the next, and whole" {
+	records 1 100 | evt-receive -q -s shop >/dev/null
+	set_fault 'accept socket:* 1-2 EMFILE; accept socket:* 4 EINTR; read socket:* 1-2 EINTR; read socket:* 4 short; write socket:* 1 EINTR; write socket:* 2-6 short'
+	spawn page "${FAULT[@]}" evt-status --http -l 127.0.0.1:0 </dev/null >/dev/null
+	wait_until grep -q 'listening on' "$BATS_TEST_TMPDIR/page.err"
+	local url
+	url=http://$(sed -n 's/^evt-status: listening on //p' "$BATS_TEST_TMPDIR/page.err")/
+	for n in 1 2 3; do
+		wait_until curl -sSf --max-time 5 -o "$BATS_TEST_TMPDIR/page.html" "$url"
+		[[ "$(tail -n 1 "$BATS_TEST_TMPDIR/page.html")" == *'</html>' ]]
+	done
+	kill -0 "$PID"
+}
+
 # ---- moving the WAL into the database ----
 
 # Until its WAL is so large that the receiver moves it in an idle moment.
