@@ -10,33 +10,12 @@ cd "$(dirname "$0")/../.." || exit 70
 # shellcheck source=tests/bench/lib.sh
 . tests/bench/lib.sh
 seconds=${SECONDS_EACH:-$(size 3 1)} rounds=${ROUNDS:-$(size 5 1)} parts=${PARTS:-$(size '1 16 64 256 rows slow inetd' '64')}
-build=$(cd "${BUILD:-build}" && pwd) || exit 70
-PATH=$build:$build/tests:$PATH:/usr/sbin
 command -v wrk >/dev/null || {
 	skipped receive 'no wrk here, nothing to load a server with'
 	exit 0
 }
-work=$(mktemp -d) || exit 70
-pids=''
-# shellcheck disable=SC2317 # called by the trap
-finish() {
-	for pid in $pids; do
-		kill "$pid" 2>/dev/null
-		wait "$pid" 2>/dev/null
-	done
-	rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-
-wait_for() { # COMMAND...: at most 10 s
-	tries=0
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ $tries -gt 200 ] && echo "gave up waiting until: $*" >&2 && exit 70
-		sleep 0.05
-	done
-}
+# shellcheck source=tests/bench/receive/receiver.sh
+. tests/bench/receive/receiver.sh
 
 free_port() { # a port that nobody listened on a moment ago
 	evt-receive -c "$work/config" -j "$work/port.db" -l 127.0.0.1:0 >/dev/null 2>"$work/port" &
@@ -46,16 +25,6 @@ free_port() { # a port that nobody listened on a moment ago
 }
 
 # ---- the servers: each sets its address ----
-
-mkdir -p "$work/config/sources"
-echo '{"verify": {"scheme": "none"}, "id": "/id", "type": "/type", "destinations": {"crm": ["*"]}}' >"$work/config/sources/x.json"
-
-start_evt() { # NAME [PRELOAD]
-	LD_PRELOAD=${2:-} evt-receive -c "$work/config" -j "$work/$1.db" -l 127.0.0.1:0 >/dev/null 2>"$work/$1.err" &
-	pids="$pids $!"
-	wait_for grep -q 'listening on' "$work/$1.err"
-	address=$(sed -n 's/.*listening on //p' "$work/$1.err")
-}
 
 start_node() { # NAME [PRELOAD]
 	port=$(free_port)

@@ -9,35 +9,14 @@ cd "$(dirname "$0")/../.." || exit 70
 # shellcheck source=tests/bench/lib.sh
 . tests/bench/lib.sh
 seconds=${SECONDS_IN_ALL:-$(size 600 15)} every=$(size 10 1)
-build=$(cd "${BUILD:-build}" && pwd) || exit 70
 command -v wrk >/dev/null || {
 	skipped receive-memory 'no wrk here, nothing to load a server with'
 	exit 0
 }
-work=$(mktemp -d) || exit 70
-pids=''
-# shellcheck disable=SC2317 # called by trap
-finish() {
-	for pid in $pids; do
-		kill "$pid" 2>/dev/null
-		wait "$pid" 2>/dev/null
-	done
-	rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
+# shellcheck source=tests/bench/receive/receiver.sh
+. tests/bench/receive/receiver.sh
 
-mkdir -p "$work/config/sources"
-echo '{"verify": {"scheme": "none"}, "id": "/id", "type": "/type", "destinations": {"crm": ["*"]}}' >"$work/config/sources/x.json"
-"$build/evt-receive" -c "$work/config" -j "$work/journal.db" -l 127.0.0.1:0 >/dev/null 2>"$work/err" &
-receiver=$! pids=$!
-tries=0
-until grep -q 'listening on' "$work/err"; do
-	tries=$((tries + 1))
-	[ $tries -gt 200 ] && echo 'evt-receive does not listen' >&2 && exit 70
-	sleep 0.05
-done
-address=$(sed -n 's/.*listening on //p' "$work/err")
+start_evt memory
 wrk -t1 -c32 -d"${seconds}s" -s tests/bench/receive/paced.lua "http://$address/" -- kept >"$work/kept" &
 kept=$!
 wrk -t1 -c32 -d"${seconds}s" -s tests/bench/receive/paced.lua "http://$address/" -- new close >"$work/new" &
