@@ -18,7 +18,7 @@ struct journal_destination {
 	bool loaded, changed;
 	int64_t in_flight, rate_at, faults, open_until, open_ms, opened_at, probe, ramp;
 	int64_t ordered;          /* journal_order_is_kept writes it */
-	int64_t seen_at, mending; /* share/sql/0007-clock.sql */
+	int64_t seen_at, mending; /* share/sql/0008-clock.sql */
 };
 
 /* ---- counts: what the table `tally` holds, see share/sql/0003-tally.sql ---- */
