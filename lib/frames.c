@@ -19,6 +19,7 @@ struct frames {
 	struct frames *database;    /* of a WAL */
 	struct frames *wal;         /* of a database, while it is open */
 	bool keeps;                 /* of a WAL: its blocks, when it is emptied */
+	bool defers;                /* of a WAL: the sync of its commits */
 	char *bytes;                /* of a WAL: gathered, to be written at `at`; NULL until something is */
 	size_t len;
 	sqlite3_int64 at;
@@ -94,10 +95,13 @@ static int wal_size(sqlite3_file *file, sqlite3_int64 *size)
 	return result == SQLITE_OK ? frames_of(file)->sqlite->xFileSize(file, size) : result;
 }
 
+/* A header alone, which stands at 0, is synced always: frames that reach the disk before it would be taken for those of the WAL before. */
 static int wal_sync(sqlite3_file *file, int flags)
 {
+	const struct frames *f = frames_of(file);
+	bool deferred = f->defers && f->len && f->at;
 	int result = put(file);
-	return result == SQLITE_OK ? frames_of(file)->sqlite->xSync(file, flags) : result;
+	return result == SQLITE_OK && !deferred ? f->sqlite->xSync(file, flags) : result;
 }
 
 static int wal_close(sqlite3_file *file)
@@ -174,10 +178,24 @@ const char *frames_vfs(void)
 	return self.name;
 }
 
-void frames_keep(sqlite3 *db, bool keep)
+static struct frames *wal_of(sqlite3 *db)
 {
 	sqlite3_file *file = NULL;
 	int result = sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
-	if (result == SQLITE_OK && file && file->pMethods->xShmLock == database_lock && frames_of(file)->wal)
-		frames_of(file)->wal->keeps = keep;
+	bool ours = result == SQLITE_OK && file && file->pMethods && file->pMethods->xShmLock == database_lock;
+	return ours ? frames_of(file)->wal : NULL;
+}
+
+void frames_keep(sqlite3 *db, bool keep)
+{
+	struct frames *wal = wal_of(db);
+	if (wal)
+		wal->keeps = keep;
+}
+
+void frames_defer(sqlite3 *db, bool defer)
+{
+	struct frames *wal = wal_of(db);
+	if (wal)
+		wal->defers = defer;
 }

@@ -18,4 +18,8 @@ const char *frames_vfs(void);
  * header? That says as well that nothing is in it, and neither gives blocks back nor takes them anew; but what stood there stays. */
 void frames_keep(sqlite3 *db, bool keep);
 
+/* Shall its commits be written, and left to the next sync of the WAL, whoever's that is? A power cut may undo them until then, the last
+ * ones first; a crash does not. Never while a checkpoint is made. */
+void frames_defer(sqlite3 *db, bool defer);
+
 #endif

@@ -407,6 +407,7 @@ int journal_begin(struct journal *j, struct diag *d)
 		return -1;
 	}
 	j->in_transaction = true;
+	j->undoable = false;
 	j->tallies.count = 0;
 	j->touched_count = 0;
 	for (size_t i = 0; i < j->destination_count; i++)
@@ -493,7 +494,9 @@ int journal_commit(struct journal *j, struct diag *d)
 	save_destinations(j);
 	journal_save_tallies(j);
 	journal_save_errors(j);
+	frames_defer(j->db.sqlite, j->undoable);
 	db_run(db_query(&j->db, "COMMIT"));
+	frames_defer(j->db.sqlite, false);
 	if (journal_settle(j, d) < 0)
 		return -1;
 	j->in_transaction = false;

@@ -501,6 +501,9 @@ int journal_claim(struct journal *j, const struct journal_route *routes, size_t 
 			open_turn(j, &turns[i], &routes[i], now);
 		go_round(j, turns, route_count, limit, now, batch, take_turn);
 		go_round(j, turns, route_count, limit, now, batch, take_lapsed);
+		/* Nothing is sent upon a claim before its start is durable, and the claim with it; should a power cut undo the claim, then
+		 * the rows are due at once, and not after a lease. */
+		j->undoable = true;
 		result = journal_finish_batch(j, batch, d);
 	}
 	free(turns);

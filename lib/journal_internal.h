@@ -60,7 +60,8 @@ struct journal {
 	struct db db;
 	struct lock lock;
 	bool writes, in_transaction, checkpoint_failed;
-	dev_t device; /* of the file that was opened */
+	bool undoable; /* the open transaction: a power cut may undo it, until another commit is durable */
+	dev_t device;  /* of the file that was opened */
 	ino_t inode;
 	int64_t patience_ms;                       /* how long journal_begin waits for its turn */
 	int watch;                                 /* inotify on the WAL, or -1 */

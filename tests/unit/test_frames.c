@@ -8,12 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "db.h"
 #include "frames.h"
+
+/* In place of libc's, for SQLite too. */
+static int syncs;
+
+int fdatasync(int fd)
+{
+	syncs++;
+	return (int)syscall(SYS_fdatasync, fd);
+}
 
 static char folder[] = "/tmp/test_frames.XXXXXX", path[64], wal[80];
 
@@ -215,6 +225,36 @@ static void test_keeps_its_blocks(void **state)
 	db_close(&db);
 }
 
+/* ---- a commit whose sync is left to another is there for all, and the next one's sync serves both ---- */
+
+static int syncs_of(struct db *db, int row, bool defer)
+{
+	char sql[256];
+	rows(sql, row, row, 'f');
+	syncs = 0;
+	frames_defer(db->sqlite, defer);
+	run(db, sql);
+	frames_defer(db->sqlite, false);
+	return syncs;
+}
+
+static void test_leaves_a_sync_to_the_next(void **state)
+{
+	(void)state;
+	struct db db = open_db(), other = open_db();
+	run(&db, "CREATE TABLE t (i INTEGER PRIMARY KEY, text TEXT)");
+	assert_int_equal(syncs_of(&db, 1, true), 0);
+	assert_int_equal(ask(&other, "SELECT count(*) FROM t"), 1);
+	assert_int_equal(syncs_of(&db, 2, false), 1);
+	run(&db, "PRAGMA wal_checkpoint(RESTART)");
+	assert_int_equal(syncs_of(&db, 3, true), 1); /* the WAL's new header */
+	assert_int_equal(syncs_of(&db, 4, true), 0);
+	assert_int_equal(ask(&other, "SELECT count(*) FROM t"), 4);
+	assert_true(is_sound(&other));
+	db_close(&other);
+	db_close(&db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +263,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_rolled_back_stays_away, begin, end),
 	    cmocka_unit_test_setup_teardown(test_checkpoints, begin, end),
 	    cmocka_unit_test_setup_teardown(test_keeps_its_blocks, begin, end),
+	    cmocka_unit_test_setup_teardown(test_leaves_a_sync_to_the_next, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
