@@ -331,6 +331,5 @@ struct journal_route dest_route(const struct dest *dest)
 				      .ordered = dest->ordered,
 				      .failed_hold = dest->failed_hold,
 				      .ambiguous_fails = dest->ambiguous_fails,
-				      .attempts = (int)dest->backoff.count + 1,
-				      .unstarted = JOURNAL_UNSTARTED_MOST};
+				      .attempts = (int)dest->backoff.count + 1};
 }

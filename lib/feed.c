@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -15,8 +14,6 @@ enum {
 	LONGEST_WAIT_MS = 60000, /* the clock may be set meanwhile */
 	UNWATCHED_WAIT_MS = 1000,
 	LAST_LINE_WAIT_MS = 2000,
-	ROOM_WAIT_MS = 10000, /* for the next start of what was handed out, before who does not stay ends */
-	ROOM_LOOK_MS = 5,     /* between two looks whether more may be handed out: each start writes to the journal */
 };
 
 /* The claims handed out last. When the reader goes away, those that nobody has started are given back. */
@@ -105,19 +102,32 @@ static struct journal_route *collect_routes(const struct feed *f, size_t *count)
 {
 	struct journal_route *routes = calloc(f->dests->count + 1, sizeof *routes);
 	*count = 0;
-	struct stat st;
-	bool to_file = fstat(f->out, &st) == 0 && S_ISREG(st.st_mode); /* nobody starts what goes there meanwhile */
 	for (size_t i = 0; routes && i < f->dests->count; i++) {
 		const struct dest *dest = f->dests->list[i];
 		/* A program's lines go to those alone who ask for them: in any other pipeline nobody would act on them. */
-		if (f->only.ptr ? !slice_is(f->only, dest->name) : dest->program)
-			continue;
-		routes[*count] = dest_route(dest);
-		if (to_file)
-			routes[*count].unstarted = 0;
-		++*count;
+		if (f->only.ptr ? slice_is(f->only, dest->name) : !dest->program)
+			routes[(*count)++] = dest_route(dest);
 	}
 	return routes;
+}
+
+/* Waits until something may be due. False when it is time to end. */
+static bool wait_for_more(const struct feed *f, int64_t due_at, bool *last)
+{
+	struct pollfd fds[2] = {{.fd = f->wake, .events = POLLIN}, {.fd = journal_watch(f->journal), .events = POLLIN}};
+	int64_t longest = fds[1].fd < 0 ? UNWATCHED_WAIT_MS : LONGEST_WAIT_MS;
+	int64_t wait = due_at == INT64_MAX ? longest : due_at - clock_now();
+	wait = wait < 0 ? 0 : wait > longest ? longest : wait;
+	journal_idle(f->journal);
+	if (poll(fds, 2, (int)wait) < 0)
+		return !stopped(f);
+	if (fds[1].revents)
+		journal_watched(f->journal);
+	if (fds[0].revents) {
+		char bytes[512];
+		*last = read(f->wake, bytes, sizeof bytes) == 0;
+	}
+	return true;
 }
 
 static size_t next_limit(const struct feed *f, const struct feed_result *result)
@@ -131,47 +141,7 @@ struct loop {
 	struct handed_out handed;
 	struct journal_route *routes;
 	size_t route_count;
-	int64_t held_back, moved_at; /* as in the last batch; when it last changed for the better (monotonic) */
 };
-
-/* More is due, but as much as may be is handed out and not started. Who ends when nothing is due waits for that, as long as something is
- * started now and then. */
-static bool expects_room(struct loop *l)
-{
-	int64_t clock = clock_monotonic(), before = l->held_back;
-	l->held_back = l->batch.held_back;
-	if (!before || l->held_back < before)
-		l->moved_at = clock;
-	return l->held_back && clock - l->moved_at < ROOM_WAIT_MS;
-}
-
-/* While as much as may be is handed out, nothing is written that would fail when the reader goes away. */
-static bool is_reader_gone(const struct feed *f)
-{
-	struct pollfd out = {.fd = f->out};
-	return poll(&out, 1, 0) > 0 && (out.revents & POLLERR);
-}
-
-/* Waits until something may be due. False when it is time to end. */
-static bool wait_for_more(const struct feed *f, const struct loop *l, int64_t due_at, bool *last)
-{
-	struct pollfd fds[2] = {{.fd = f->wake, .events = POLLIN}, {.fd = journal_watch(f->journal), .events = POLLIN}};
-	int64_t longest = fds[1].fd < 0 || l->held_back ? UNWATCHED_WAIT_MS : LONGEST_WAIT_MS;
-	int64_t wait = due_at == INT64_MAX ? longest : due_at - clock_now();
-	wait = wait < 0 ? 0 : wait > longest ? longest : wait;
-	journal_idle(f->journal);
-	if (l->held_back)
-		poll(fds, 1, ROOM_LOOK_MS);
-	if (poll(fds, 2, (int)wait) < 0)
-		return !stopped(f);
-	if (fds[1].revents)
-		journal_watched(f->journal);
-	if (fds[0].revents) {
-		char bytes[512];
-		*last = read(f->wake, bytes, sizeof bytes) == 0;
-	}
-	return true;
-}
 
 static int run(const struct feed *f, struct loop *l, struct feed_result *result, struct diag *d)
 {
@@ -185,7 +155,6 @@ static int run(const struct feed *f, struct loop *l, struct feed_result *result,
 		if (journal_claim(f->journal, l->routes, l->route_count, limit, clock_now(), &l->batch, d) < 0)
 			return -1;
 		if (l->batch.count) {
-			l->held_back = 0;
 			remember(&l->handed, &l->batch);
 			if (feed_write(f, &l->batch, result, d) < 0)
 				return -1;
@@ -194,9 +163,7 @@ static int run(const struct feed *f, struct loop *l, struct feed_result *result,
 		int64_t due_at;
 		if (journal_next_due(f->journal, l->routes, l->route_count, clock_now(), &due_at, d) < 0)
 			return -1;
-		bool room = expects_room(l);
-		result->reader_gone = l->held_back && is_reader_gone(f);
-		if ((last && (f->stay || !room)) || !wait_for_more(f, l, due_at, &last))
+		if (last || !wait_for_more(f, due_at, &last))
 			return 0;
 	}
 	return 0;

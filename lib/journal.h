@@ -116,11 +116,6 @@ int journal_adopt(struct journal *j, const struct event *event, int64_t now, int
 enum { JOURNAL_CLAIM_ROWS = 256, JOURNAL_CLAIM_BYTES = 1024 * 1024 };
 #define JOURNAL_LEASE_MS ((int64_t)15 * 60 * 1000)
 
-/* So many claims of the last minute that nobody has started may a destination have, over all processes: what is slow is not hoarded,
- * and others reach it too. Older ones do not count, lest a pipeline that died with them holds up the next. */
-enum { JOURNAL_UNSTARTED_MOST = 512 };
-#define JOURNAL_UNSTARTED_MS ((int64_t)60 * 1000)
-
 /* What a claim must know of a destination's file; deliveries to others stay unclaimed. */
 struct journal_route {
 	const char *destination; /* borrowed */
@@ -128,7 +123,6 @@ struct journal_route {
 	bool failed_hold;        /* and so does one that has failed, until it is delivered or given up */
 	bool ambiguous_fails;    /* a start without an outcome ends the delivery as failed */
 	int attempts;            /* how many, before it is failed */
-	int unstarted;           /* JOURNAL_UNSTARTED_MOST; 0: no bound, for who wants all there is at once */
 };
 
 struct journal_claimed {
@@ -140,8 +134,6 @@ struct journal_batch {
 	struct buf lines; /* ready to be written */
 	struct journal_claimed rows[JOURNAL_CLAIM_ROWS];
 	size_t count;
-	int64_t
-	    held_back; /* unstarted claims of destinations that have more due and get none for now; 0: there is no such one */
 };
 
 /* Claims up to `limit` (at most JOURNAL_CLAIM_ROWS) due deliveries and appends their lines; round the destinations in
@@ -149,7 +141,7 @@ struct journal_batch {
 int journal_claim(struct journal *j, const struct journal_route *routes, size_t route_count, size_t limit, int64_t now,
 		  struct journal_batch *batch, struct diag *d);
 
-/* When the next delivery of these routes will be due, or no longer held back (may be past); INT64_MAX when none will. */
+/* When the next delivery of these routes will be due (may be past); INT64_MAX when none will. */
 int journal_next_due(struct journal *j, const struct journal_route *routes, size_t route_count, int64_t now,
 		     int64_t *at, struct diag *d);
 

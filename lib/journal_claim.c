@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Whose turn is next: what is due goes to a pipeline, fairly, and comes back when nobody did anything about it. */
-#include <limits.h>
 #include <stdlib.h>
 
 #include "clock.h"
@@ -32,7 +31,8 @@ struct turn {
 	const struct journal_route *route;
 	struct journal_destination *to; /* NULL: nothing was ever accepted for it, or its breaker is open */
 	struct queue lanes[LANE_LAPSED + 1];
-	unsigned taken, room;
+	unsigned taken;
+	bool probe_only;
 };
 
 /* ---- one delivery ---- */
@@ -113,105 +113,6 @@ void journal_end_delivery(struct journal *j, const struct journal_delivery *row,
 	journal_count_enter(j, row, status, code, now);
 	journal_count_ever(j, row, status, now);
 	journal_wake_next(j, row, now);
-}
-
-/* ---- when, and how many ---- */
-
-/* Claims of the last minute that nobody has started, up to as many as there may be; *oldest_at is when the first of them was made.
- * Those of deliveries that lapsed before have a longer lease, and are few. */
-static unsigned count_unstarted(struct journal *j, const struct journal_route *route, int64_t destination, int64_t now,
-				int64_t *oldest_at)
-{
-	struct db_query *q =
-	    db_query(&j->db, "SELECT count(*), min(due_at) FROM (SELECT due_at FROM delivery "
-			     "WHERE destination = :destination AND lane = 2 AND due_at > :after AND due_at <= :until "
-			     "ORDER BY due_at LIMIT :limit)");
-	db_set_int(q, ":destination", destination);
-	db_set_int(q, ":after", now + JOURNAL_LEASE_MS - JOURNAL_UNSTARTED_MS);
-	db_set_int(q, ":until", now + JOURNAL_LEASE_MS);
-	db_set_int(q, ":limit", route->unstarted);
-	unsigned count = db_row(q) ? (unsigned)db_int(q, 0) : 0;
-	*oldest_at = db_int(q, 1) - JOURNAL_LEASE_MS;
-	db_done(q);
-	return count;
-}
-
-/* How many more may be claimed. Once half of those there may be wait for their start, none, so that they are claimed in large batches;
- * *held_back is how many wait then, *until when they no longer count, at the latest. */
-static unsigned room_of(struct journal *j, const struct journal_route *route, int64_t destination, int64_t now,
-			int64_t *held_back, int64_t *until)
-{
-	int64_t oldest_at;
-	if (!route->unstarted)
-		return UINT_MAX;
-	unsigned unstarted = count_unstarted(j, route, destination, now, &oldest_at);
-	if (2 * unstarted <= (unsigned)route->unstarted)
-		return (unsigned)route->unstarted - unstarted;
-	*held_back += unstarted;
-	*until = oldest_at + JOURNAL_UNSTARTED_MS;
-	return 0;
-}
-
-static int64_t lane_due(struct journal *j, int64_t destination, enum journal_lane lane, int64_t now)
-{
-	struct db_query *q = /* two selects: only a lone min() or max() is answered by the index alone */
-	    db_query(&j->db,
-		     "SELECT (SELECT min(due_at) FROM delivery WHERE destination = :destination AND lane = :lane "
-		     "AND due_at IS NOT NULL), (SELECT max(due_at) FROM delivery "
-		     "WHERE destination = :destination AND lane = :lane AND due_at IS NOT NULL)");
-	db_set_int(q, ":destination", destination);
-	db_set_int(q, ":lane", lane);
-	int64_t due_at = INT64_MAX;
-	if (db_row(q) && !db_is_null(q, 0))
-		due_at = db_int(q, 1) > now + too_far(lane) ? now : db_int(q, 0);
-	db_done(q);
-	return due_at;
-}
-
-/* No destination row is cached here: this reads outside a transaction. */
-static int64_t route_due(struct journal *j, const struct journal_route *route, int64_t now, int64_t *held_back)
-{
-	struct db_query *q = db_query(&j->db, "SELECT id, open_until, mending > 0 OR seen_at > :latest "
-					      "FROM destination WHERE name = :name");
-	db_set_text(q, ":name", slice_of(route->destination));
-	db_set_int(q, ":latest", now + JOURNAL_CLOCK_SLACK_MS);
-	bool known = db_row(q), set_back = db_int(q, 2);
-	int64_t id = db_int(q, 0), open_until = known ? db_int(q, 1) : 0;
-	db_done(q);
-	if (!known)
-		return INT64_MAX;
-	if (set_back)
-		return now; /* its waits are to be looked at */
-	int64_t due_at = INT64_MAX;
-	for (enum journal_lane lane = LANE_FIRST; lane <= LANE_LAPSED; lane++) {
-		int64_t at = lane_due(j, id, lane, now);
-		due_at = at < due_at ? at : due_at;
-	}
-	bool breaker_open = open_until > now && open_until < now + DUE_TOO_FAR_MS;
-	if (breaker_open && due_at < open_until)
-		due_at = open_until;
-	int64_t until = now;
-	return due_at <= now && !room_of(j, route, id, now, held_back, &until) ? until : due_at;
-}
-
-/* *held_back is as in struct journal_batch. */
-static int find_due(struct journal *j, const struct journal_route *routes, size_t route_count, int64_t now, int64_t *at,
-		    int64_t *held_back, struct diag *d)
-{
-	*at = INT64_MAX;
-	*held_back = 0;
-	for (size_t i = 0; i < route_count; i++) {
-		int64_t due_at = route_due(j, &routes[i], now, held_back);
-		*at = due_at < *at ? due_at : *at;
-	}
-	return db_failed(&j->db, d);
-}
-
-int journal_next_due(struct journal *j, const struct journal_route *routes, size_t route_count, int64_t now,
-		     int64_t *at, struct diag *d)
-{
-	int64_t held_back;
-	return find_due(j, routes, route_count, now, at, &held_back, d);
 }
 
 /* ---- handing out ---- */
@@ -394,7 +295,7 @@ static bool has_room(const struct journal_batch *batch, size_t limit)
 /* One delivery of this destination: three first attempts to one retry, whichever there is. False when nothing is due. */
 static bool take_turn(struct journal *j, struct turn *t, int64_t now, struct journal_batch *batch)
 {
-	if (!t->to || t->taken >= t->room)
+	if (!t->to || (t->probe_only && t->taken))
 		return false;
 	bool retry = t->taken % (FIRST_ATTEMPTS_TO_RETRY + 1) == FIRST_ATTEMPTS_TO_RETRY;
 	int64_t event = next_of(j, t, retry ? LANE_RETRY : LANE_FIRST, now);
@@ -407,7 +308,7 @@ static bool take_turn(struct journal *j, struct turn *t, int64_t now, struct jou
 
 static bool take_lapsed(struct journal *j, struct turn *t, int64_t now, struct journal_batch *batch)
 {
-	int64_t event = !t->to || t->taken >= t->room ? 0 : next_of(j, t, LANE_LAPSED, now);
+	int64_t event = !t->to || (t->probe_only && t->taken) ? 0 : next_of(j, t, LANE_LAPSED, now);
 	if (event)
 		claim_one(j, t, event, now, batch);
 	return event;
@@ -426,12 +327,10 @@ static void go_round(struct journal *j, struct turn *turns, size_t count, size_t
 
 static void open_turn(struct journal *j, struct turn *t, const struct journal_route *route, int64_t now)
 {
-	int64_t held_back = 0, until = now;
 	t->route = route;
 	t->to = journal_destination_known(j, slice_of(route->destination));
-	t->room = t->to ? room_of(j, route, t->to->id, now, &held_back, &until) : 0;
 	if (t->to && t->to->open_until) {
-		t->room = t->room ? 1 : 0; /* a probe */
+		t->probe_only = true;
 		if (t->to->open_until > now && t->to->open_until < now + DUE_TOO_FAR_MS)
 			t->to = NULL;
 	}
@@ -484,7 +383,7 @@ int journal_claim(struct journal *j, const struct journal_route *routes, size_t 
 	buf_clear(&batch->lines);
 	batch->count = 0;
 	int64_t due_at;
-	if (find_due(j, routes, route_count, now, &due_at, &batch->held_back, d) < 0)
+	if (journal_next_due(j, routes, route_count, now, &due_at, d) < 0)
 		return -1;
 	if (due_at > now) /* a look without the write lock */
 		return 0;
@@ -508,6 +407,58 @@ int journal_claim(struct journal *j, const struct journal_route *routes, size_t 
 	}
 	free(turns);
 	return result;
+}
+
+/* ---- when ---- */
+
+static int64_t lane_due(struct journal *j, int64_t destination, enum journal_lane lane, int64_t now)
+{
+	struct db_query *q = /* two selects: only a lone min() or max() is answered by the index alone */
+	    db_query(&j->db,
+		     "SELECT (SELECT min(due_at) FROM delivery WHERE destination = :destination AND lane = :lane "
+		     "AND due_at IS NOT NULL), (SELECT max(due_at) FROM delivery "
+		     "WHERE destination = :destination AND lane = :lane AND due_at IS NOT NULL)");
+	db_set_int(q, ":destination", destination);
+	db_set_int(q, ":lane", lane);
+	int64_t due_at = INT64_MAX;
+	if (db_row(q) && !db_is_null(q, 0))
+		due_at = db_int(q, 1) > now + too_far(lane) ? now : db_int(q, 0);
+	db_done(q);
+	return due_at;
+}
+
+/* No destination row is cached here: this reads outside a transaction. */
+static int64_t route_due(struct journal *j, const char *name, int64_t now)
+{
+	struct db_query *q = db_query(&j->db, "SELECT id, open_until, mending > 0 OR seen_at > :latest "
+					      "FROM destination WHERE name = :name");
+	db_set_text(q, ":name", slice_of(name));
+	db_set_int(q, ":latest", now + JOURNAL_CLOCK_SLACK_MS);
+	bool known = db_row(q), set_back = db_int(q, 2);
+	int64_t id = db_int(q, 0), open_until = known ? db_int(q, 1) : 0;
+	db_done(q);
+	if (!known)
+		return INT64_MAX;
+	if (set_back)
+		return now; /* its waits are to be looked at */
+	int64_t due_at = INT64_MAX;
+	for (enum journal_lane lane = LANE_FIRST; lane <= LANE_LAPSED; lane++) {
+		int64_t at = lane_due(j, id, lane, now);
+		due_at = at < due_at ? at : due_at;
+	}
+	bool breaker_open = open_until > now && open_until < now + DUE_TOO_FAR_MS;
+	return breaker_open && due_at < open_until ? open_until : due_at;
+}
+
+int journal_next_due(struct journal *j, const struct journal_route *routes, size_t route_count, int64_t now,
+		     int64_t *at, struct diag *d)
+{
+	*at = INT64_MAX;
+	for (size_t i = 0; i < route_count; i++) {
+		int64_t due_at = route_due(j, routes[i].destination, now);
+		*at = due_at < *at ? due_at : *at;
+	}
+	return db_failed(&j->db, d);
 }
 
 /* ---- giving back ---- */

@@ -295,65 +295,6 @@ fail() {
 	[ "$(<"$BATS_TEST_TMPDIR/rest")" = '1:140 2:40 ' ]
 }
 
-# For a slow destination and a quick one.
-many_due() { # SLOW QUICK
-	start_destination -r '[{"path": "/slow", "answers": [{"delay_ms": 20000}]}]'
-	write_destination slow <<<"{\"url\": \"$DEST_URL/slow\", \"concurrency\": 2}"
-	write_destination quick <<<"{\"url\": \"$DEST_URL/quick\"}"
-	local name
-	for name in slow quick; do
-		write_source "$name" <<<"{\"verify\": {\"scheme\": \"none\"}, \"id\": \"/id\", \"type\": \"const:t\", \"destinations\": {\"$name\": [\"*\"]}}"
-	done
-	seq -f '{"id":"s%g"}' "$1" | evt-receive -q -s slow >/dev/null
-	seq -f '{"id":"q%g"}' "$2" | evt-receive -q -s quick >/dev/null
-}
-
-unstarted() {
-	query "select count(*) from history where destination = 'slow' and status = 'processing' and attempts = 0"
-}
-
-quick_are_delivered() { # COUNT
-	(($(unstarted) <= 512)) || echo "$(unstarted) claims" >>"$BATS_TEST_TMPDIR/hoarded"
-	[ "$(query "select count(*) from history where destination = 'quick' and status = 'delivered'")" -eq "$1" ]
-}
-
-@test "-f does not hoard a slow destination's claims, however many run, and a quick one is not slowed" {
-	many_due 3000 600
-	local i
-	for i in 1 2; do
-		mkfifo "$BATS_TEST_TMPDIR/follow$i"
-		exec 7<>"$BATS_TEST_TMPDIR/follow$i"
-		spawn "deliver$i" evt-deliver <"$BATS_TEST_TMPDIR/follow$i" 7>&-
-		spawn "retry$i" evt-retry -f </dev/null >"$BATS_TEST_TMPDIR/follow$i" 7>&-
-		exec 7>&-
-	done
-	wait_until quick_are_delivered 600
-	[ ! -e "$BATS_TEST_TMPDIR/hoarded" ]
-	(($(unstarted) > 256))
-	seq -f '{"id":"new%g"}' 50 | evt-receive -q -s quick >/dev/null
-	wait_until quick_are_delivered 650
-	# Who reads no more is noticed, though nothing is written: what was handed out and not started is due again.
-	kill -9 "${BACKGROUND[1]}" "${BACKGROUND[3]}"
-	is_released() {
-		[ "$(unstarted)" -eq 0 ]
-	}
-	wait_until is_released
-	wait_until is_gone "${BACKGROUND[2]}"
-}
-
-@test "without -f it hands out the rest as the first of them are started, all of it into a file, and waits for nobody" {
-	many_due 10 1500
-	evt-retry -d quick | evt-deliver
-	[ "$(query "select count(*) from history where status = 'delivered'")" -eq 1500 ]
-	seq -f '{"id":"file%g"}' 900 | evt-receive -q -s quick >/dev/null
-	evt-retry >"$BATS_TEST_TMPDIR/lines"
-	[ "$(wc -l <"$BATS_TEST_TMPDIR/lines")" -eq 910 ]
-	seq -f '{"id":"more%g"}' 900 | evt-receive -q -s quick >/dev/null
-	end_leases
-	evt-deliver -q <"$BATS_TEST_TMPDIR/lines" -d quick || [ $? -eq 1 ]
-	[ "$(timeout 30 evt-retry -d quick | wc -l)" -eq 512 ]
-}
-
 @test "what means nothing together is refused" {
 	for words in "--failed o1" "--delivered" "--failed --give-up x" "--give-up x" "-f o1" "-f --failed" "--since 1h" "--status failed,retrying --failed" "--no-such"; do
 		# shellcheck disable=SC2086 # words on purpose

@@ -477,54 +477,6 @@ static void destinations_take_turns_and_retries_have_their_share(void **state)
 			    "5");
 }
 
-static void accept_many(int count, struct slice to)
-{
-	assert_int_equal(journal_begin(j, &d), 0);
-	for (int i = 0; i < count; i++) {
-		char id[32];
-		snprintf(id, sizeof id, "%.3s_%d", to.ptr, i);
-		struct event e = event_of(id, NULL, "{}");
-		struct journal_accept row = {.event = &e, .destinations = &to, .destination_count = 1};
-		assert_int_equal(journal_accept(j, &row, 1, NOW, &d), 0);
-	}
-	assert_int_equal(journal_commit(j, &d), 0);
-}
-
-static void claims_that_nobody_starts_are_bounded(void **state)
-{
-	(void)state;
-	struct journal_route routes[] = {{.destination = "crm", .attempts = 3, .unstarted = JOURNAL_UNSTARTED_MOST},
-					 {.destination = "erp", .attempts = 3, .unstarted = JOURNAL_UNSTARTED_MOST}};
-	int64_t at;
-	accept_many(JOURNAL_UNSTARTED_MOST + 400, SLICE("crm"));
-	for (int claimed = 0; claimed < JOURNAL_UNSTARTED_MOST; claimed += JOURNAL_CLAIM_ROWS)
-		assert_int_equal(claim_at(routes, NOW), JOURNAL_CLAIM_ROWS);
-	assert_int_equal(claim_at(routes, NOW + 1), 0);
-	assert_int_equal(batch.held_back, JOURNAL_UNSTARTED_MOST);
-	assert_int_equal(journal_next_due(j, routes, 1, NOW + 1, &at, &d), 0);
-	assert_int_equal(at, NOW + JOURNAL_UNSTARTED_MS);
-	/* Another destination has all of its own. */
-	accept_many(100, SLICE("erp"));
-	assert_int_equal(journal_claim(j, routes, 2, JOURNAL_CLAIM_ROWS, NOW + 1, &batch, &d), 0);
-	assert_int_equal(batch.count, 100);
-	/* Half of them are started: there is room for as many. */
-	for (int i = 0; i < JOURNAL_UNSTARTED_MOST / 2; i++) {
-		char id[32];
-		snprintf(id, sizeof id, "crm_%d", i);
-		assert_int_equal(
-		    start_with(id, 1, &(struct journal_limits){.concurrency = 9999, .timeout_ms = CLOCK_HOUR}, NOW + 1)
-			.answer,
-		    JOURNAL_STARTED);
-		if (i == 0)
-			assert_int_equal(claim_at(routes, NOW + 1), 0);
-	}
-	assert_int_equal(claim_at(routes, NOW + 1), JOURNAL_UNSTARTED_MOST / 2);
-	assert_int_equal(claim_at(routes, NOW + 1), 0);
-	/* A pipeline that died with them holds up the next for a minute. */
-	assert_int_equal(claim_at(routes, NOW + 1 + JOURNAL_UNSTARTED_MS), 400 - JOURNAL_UNSTARTED_MOST / 2);
-	assert_int_equal(batch.held_back, 0);
-}
-
 static void a_due_time_no_wait_can_explain_counts_as_due(void **state)
 {
 	(void)state;
@@ -1002,7 +954,6 @@ int main(void)
 	    EACH(a_release_is_due_at_once_under_a_new_claim),
 	    EACH(a_release_leaves_what_was_started),
 	    EACH(destinations_take_turns_and_retries_have_their_share),
-	    EACH(claims_that_nobody_starts_are_bounded),
 	    EACH(a_due_time_no_wait_can_explain_counts_as_due),
 	    EACH(a_retry_waits_no_longer_when_the_clock_is_set_back),
 	    EACH(a_lease_is_neither_lost_nor_longer_when_the_clock_is_set_back),
