@@ -21,18 +21,7 @@ trap 'exit 130' INT TERM
 export EVT_CONFIG="$work/config" EVT_JOURNAL="$work/journal.db"
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 mkdir -p "$EVT_CONFIG/sources" "$EVT_CONFIG/destinations"
-port=$((20000 + $$ % 20000))
-cat >"$work/nginx.conf" <<-EOF
-	daemon off; master_process off; pid $work/nginx.pid; error_log $work/nginx.err;
-	events { worker_connections 1024; }
-	http {
-		access_log off; keepalive_requests 100000000; client_body_temp_path $work/body;
-		proxy_temp_path $work/p; fastcgi_temp_path $work/f; uwsgi_temp_path $work/u; scgi_temp_path $work/s;
-		server { listen 127.0.0.1:$port; location / { return 200 "{\"id\":\"rec_1\"}"; } }
-	}
-EOF
-nginx -c "$work/nginx.conf" &
-server=$!
+serve_records "$work"
 peer nginx "$(nginx -v 2>&1 | sed 's,.*/,,')"
 echo '{"verify": {"scheme": "none"}, "id": "/id", "type": "const:t", "destinations": {"crm": ["*"]}}' >"$EVT_CONFIG/sources/shop.json"
 echo "{\"url\": \"http://127.0.0.1:$port/\", \"concurrency\": 64}" >"$EVT_CONFIG/destinations/crm.json"

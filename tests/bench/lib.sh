@@ -50,3 +50,20 @@ node_package() {
 	fi
 	peer "$1" "$(node -p "require('$NODE_PATH/$1/package.json').version")"
 }
+
+# serve_records FOLDER: a destination that answers every request at once with a record, by nginx. Sets $server and $port.
+serve_records() {
+	port=$((20000 + $$ % 20000))
+	cat >"$1/nginx.conf" <<-EOF
+		daemon off; master_process off; pid $1/nginx.pid; error_log $1/nginx.err;
+		events { worker_connections 1024; }
+		http {
+			access_log off; keepalive_requests 100000000; client_body_temp_path $1/body;
+			proxy_temp_path $1/p; fastcgi_temp_path $1/f; uwsgi_temp_path $1/u; scgi_temp_path $1/s;
+			server { listen 127.0.0.1:$port; location / { return 200 "{\"id\":\"rec_1\"}"; } }
+		}
+	EOF
+	nginx -c "$1/nginx.conf" 2>/dev/null &
+	# shellcheck disable=SC2034 # the caller stops it
+	server=$!
+}

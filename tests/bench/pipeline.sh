@@ -39,15 +39,7 @@ wait_for() { # COMMAND...: at most 60 s
 
 mkdir -p "$EVT_CONFIG/sources" "$EVT_CONFIG/destinations" "$EVT_CONFIG/maps"
 if command -v nginx >/dev/null; then
-	port=$((20000 + $$ % 20000))
-	cat >"$work/nginx.conf" <<-END
-		daemon off; worker_processes 1; pid $work/nginx.pid; error_log $work/nginx.err;
-		events { worker_connections 1024; }
-		http { access_log off; keepalive_requests 100000000; client_body_temp_path $work/body;
-			server { listen 127.0.0.1:$port; location / { return 200 "{\"id\":\"rec_1\"}"; } } }
-	END
-	nginx -p "$work" -c "$work/nginx.conf" 2>/dev/null &
-	server=$!
+	serve_records "$work"
 else
 	"$BUILD/tests/destination" -P "$work/port" -r '[{"per": "rule", "answers": [{"status": 200, "body": {"id": "rec_1"}}]}]' >/dev/null &
 	server=$!
