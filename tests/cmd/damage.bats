@@ -265,7 +265,8 @@ is_as_made() {
 	run_recipe Restore
 	local kept
 	kept=$(query 'select count(*) from history')
-	[ "$kept" -ge 110 ] && [ "$kept" -le 400 ]
+	[ "$kept" -ge 110 ]
+	[ "$kept" -le 400 ]
 	[ "$(query "select count(*) from history where status = 'delivered'")" = 100 ]
 	take 1 400
 	[ "$(query 'select count(*), count(distinct id) from history')" = '400|400' ]

@@ -73,6 +73,7 @@ say() { # MEMBERS OF THE OUTCOME: what a program does to each line
 	files '"timeout": "1s"'
 	line e1 | evt-deliver --start >"$BATS_TEST_TMPDIR/first" # ... and the program is gone
 	run evt-retry -d files
+	[ "$status" -eq 0 ]
 	[ -z "$output" ] # its lease has not ended
 	make_due
 	evt-retry -d files | evt-deliver --start >"$BATS_TEST_TMPDIR/second"
@@ -170,6 +171,7 @@ evt-receive_rest() {
 	line e1 | evt-deliver --start | say '{evtoutcome: "retry"}' | evt-deliver --record
 	make_due
 	run evt-retry
+	[ "$status" -eq 0 ]
 	[ -z "$output" ]
 	run bash -c 'evt-deliver 2>&1' <<<"$(line e2)"
 	[ "$status" -eq 78 ]

@@ -308,5 +308,6 @@ is_sending() {
 	run script -qec 'evt-prune --dry-run' /dev/null
 	[[ $output == *'payloads             ['*'100 %'* ]]
 	run evt-prune
+	[ "$status" -eq 0 ]
 	[[ $output != *'%'* ]]
 }

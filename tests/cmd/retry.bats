@@ -51,6 +51,7 @@ fail() {
 	[ "$output" = "o1 o2 o3 " ]
 	[ "$(status_of o2)" = processing ]
 	run evt-retry
+	[ "$status" -eq 0 ]
 	[ -z "$output" ]
 }
 

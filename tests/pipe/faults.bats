@@ -27,8 +27,10 @@ setup() {
 }
 
 teardown() {
-	evt_teardown
+	local status=0
+	evt_teardown || status=$?
 	[ -z "$RAM" ] || rm -rf "$RAM"
+	return $status
 }
 
 # set_fault RULES: FAULT goes in front of a command that shall have them; see tests/tools/fault.c. What its calls came to is in

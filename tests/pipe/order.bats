@@ -40,6 +40,7 @@ make_due() {
 	[[ $output == *'crm: 1 back to the journal, unsent: an earlier one of the subject is in front of them'* ]]
 	[ "$(query 'select id, status, attempts from history order by id')" = $'first|retrying|1\nnext|received|0' ]
 	run evt-retry
+	[ "$status" -eq 0 ]
 	[ -z "$output" ]
 	destination_rules '[]'
 	make_due

@@ -200,11 +200,13 @@ end_waits() {
 }
 
 @test "the manual names every key of the configuration" {
-	local key missing=
-	while read -r key; do
-		grep -qw -- "$key" "$EVT_ROOT/man/evt-config.5" || missing+=" $key"
-	done < <(grep -ohE 'conf_(string|integer|number|bool|span|choice|child|any|secrets)\([^,]*, "[a-z_]+"' "$EVT_ROOT"/lib/*.c |
+	local key keys missing=
+	keys=$(grep -ohE 'conf_(string|integer|number|bool|span|choice|child|any|file|secrets)\([^,]*, "[a-z_]+"' "$EVT_ROOT"/lib/*.c |
 		sed 's/.*"\(.*\)"/\1/' | sort -u)
+	[ "$(wc -l <<<"$keys")" -gt 50 ]
+	for key in $keys; do
+		grep -qw -- "$key" "$EVT_ROOT/man/evt-config.5" || missing+=" $key"
+	done
 	[ "$missing" = '' ] || { echo "not in evt-config(5):$missing"; false; }
 }
 
