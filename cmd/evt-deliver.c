@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* evt-deliver: sends each line of standard input to its destination, and records the attempt and the outcome. */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <unistd.h>
@@ -8,6 +7,7 @@
 #include "delivery.h"
 #include "options.h"
 #include "program.h"
+#include "stop.h"
 
 static const char usage[] =
     "usage: evt-deliver [-pqv] [--start | --record] [-c DIR] [-d DEST] [-j FILE]\n"
@@ -32,26 +32,6 @@ static const struct option own_options[] = {{"destination", required_argument, N
 					    {"start", no_argument, NULL, OPTION_START},
 					    {"record", no_argument, NULL, OPTION_RECORD},
 					    {NULL, 0, NULL, 0}};
-
-/* ---- SIGTERM and SIGINT arrive as bytes in a pipe, which the loop waits for like for all else ---- */
-
-static int signal_pipe[2] = {-1, -1};
-
-static void pass_on(int number)
-{
-	char byte = (char)number;
-	if (write(signal_pipe[1], &byte, 1) < 0)
-		return; /* the pipe is full of wishes already */
-}
-
-static int catch_signals(void)
-{
-	struct sigaction stop = {.sa_handler = pass_on, .sa_flags = SA_RESTART}, ignore = {.sa_handler = SIG_IGN};
-	sigemptyset(&stop.sa_mask);
-	sigemptyset(&ignore.sa_mask);
-	return pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) || sigaction(SIGTERM, &stop, NULL) ||
-	       sigaction(SIGINT, &stop, NULL) || sigaction(SIGPIPE, &ignore, NULL);
-}
 
 /* ---- what is said at the end ---- */
 
@@ -123,12 +103,13 @@ int main(int argc, char **argv)
 		return options_close(&o);
 	options.config = o.config;
 	options.tokens = o.journal;
-	if (catch_signals()) {
+	signal(SIGPIPE, SIG_IGN);
+	options.signals = stop_pipe();
+	if (options.signals < 0) {
 		diag_error("cannot catch signals");
 		o.exit_code = DIAG_UNAVAILABLE;
 		return options_close(&o);
 	}
-	options.signals = signal_pipe[0];
 	o.exit_code = deliver(o.journal, act, &options);
 	return options_close(&o);
 }

@@ -13,6 +13,7 @@
 #include "options.h"
 #include "plan.h"
 #include "resend.h"
+#include "stop.h"
 
 static const char usage[] =
     "usage: evt-retry [-fnqv] [-c DIR] [-j FILE] [-d DEST] [--limit N]\n"
@@ -37,22 +38,6 @@ struct retry {
 	struct dests dests;
 	struct journal *journal;
 };
-
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number)
-{
-	stop = number;
-}
-
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: a blocked write must end */
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
 
 static int print_plan(struct retry *r, struct diag *d)
 {
@@ -109,6 +94,12 @@ static int handle_named(struct retry *r, const struct feed *f, struct diag *d)
 static int run(struct retry *r, const char *config, const char *journal)
 {
 	struct diag d;
+	signal(SIGPIPE, SIG_IGN);
+	int signals = stop_pipe();
+	if (signals < 0) {
+		diag_error("cannot catch signals");
+		return DIAG_UNAVAILABLE;
+	}
 	if (dests_load(&r->dests, config, &d) < 0)
 		return diag_report(&d);
 	/* Those to a destination that is no more can be looked at and given up all the same. */
@@ -127,8 +118,8 @@ static int run(struct retry *r, const char *config, const char *journal)
 				  .out = STDOUT_FILENO,
 				  .stay = r->choice.follow,
 				  .wake = -1,
-				  .limit = r->choice.filter.limit,
-				  .stop = &stop};
+				  .signals = signals,
+				  .limit = r->choice.filter.limit};
 	int code = r->choice.dry_run              ? print_plan(r, &d)
 		   : r->choice.mode == CHOICE_DUE ? feed_due(r, &feed, &d)
 						  : handle_named(r, &feed, &d);
@@ -152,10 +143,8 @@ int main(int argc, char **argv)
 		if (!ids || choice_settle(&r.choice, &d) < 0)
 			options_wrong(&o, "%s", d.text);
 	}
-	if (!o.ended) {
-		catch_signals();
+	if (!o.ended)
 		o.exit_code = run(&r, o.config, o.journal);
-	}
 	dests_free(&r.dests);
 	free(ids);
 	return options_close(&o);

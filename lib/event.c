@@ -92,8 +92,17 @@ static int wrong(struct diag *d, const struct attribute *a, const char *expected
 	return diag_fail(d, DIAG_DATA, "attribute '%s': expected %s", a->name, expected);
 }
 
-/* Reasons are people's text: control characters in them become blanks instead of costing the line. */
-static struct slice take_reason(struct event_parser *p, uint32_t node)
+static bool is_blank(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.ptr[i] != ' ')
+			return false;
+	return true;
+}
+
+/* Reasons are people's text: control characters in them become blanks instead of costing the line. The history is never left without
+ * words. */
+static struct slice take_reason(struct event_parser *p, uint32_t node, const struct attribute *a)
 {
 	size_t from = p->text.len;
 	struct slice text = jtext_string(&p->json, node, &p->text);
@@ -105,6 +114,9 @@ static struct slice take_reason(struct event_parser *p, uint32_t node)
 	text = (struct slice){copy, text.len};
 	for (size_t i = 0; i < text.len; i++)
 		memset(copy + i, ' ', control_at(text, i));
+	if (is_blank(text))
+		return a == &attributes[EVENT_EVTSKIP] ? SLICE("no reason was given: evtskip is empty")
+						       : SLICE("no reason was given: evterror is empty");
 	return text;
 }
 
@@ -168,7 +180,7 @@ static int take_text(struct event_parser *p, uint32_t node, const struct attribu
 {
 	if (jtext_type(&p->json, node) != JTEXT_STRING)
 		return wrong(d, a, "a string");
-	struct slice text = a->kind == REASON ? take_reason(p, node) : jtext_string(&p->json, node, &p->text);
+	struct slice text = a->kind == REASON ? take_reason(p, node, a) : jtext_string(&p->json, node, &p->text);
 	if (!text.ptr)
 		return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
 	if (check_text(a, text, e, d) < 0)

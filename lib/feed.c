@@ -22,9 +22,12 @@ struct handed_out {
 	size_t next, count;
 };
 
-static bool stopped(const struct feed *f)
+/* Have we been told to stop? Once is enough: what waits then does not look again. */
+static bool is_stopped(const struct feed *f, struct feed_result *result)
 {
-	return f->stop && *f->stop;
+	struct pollfd p = {.fd = result->stopped ? -1 : f->signals, .events = POLLIN};
+	result->stopped = result->stopped || poll(&p, 1, 0) > 0;
+	return result->stopped;
 }
 
 static void remember(struct handed_out *handed, const struct journal_batch *batch)
@@ -35,38 +38,44 @@ static void remember(struct handed_out *handed, const struct journal_batch *batc
 	}
 }
 
-static bool wait_writable(int fd, int wait_ms)
+/* Until the reader takes some, or somebody tells us to stop. */
+static bool wait_writable(const struct feed *f, struct feed_result *result)
 {
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	return poll(&p, 1, wait_ms) > 0;
+	struct pollfd p[2] = {{.fd = f->out, .events = POLLOUT},
+			      {.fd = result->stopped ? -1 : f->signals, .events = POLLIN}};
+	poll(p, 2, result->stopped ? LAST_LINE_WAIT_MS : -1);
+	result->stopped = result->stopped || p[1].revents;
+	return p[0].revents;
 }
 
-/* How much to write at once. Told to stop, no more than the line that has been begun: a reader that is still there shall not
- * see half of one, and one that does not read shall not keep us. */
-static size_t next_part(const struct feed *f, struct slice lines, size_t done)
+/* How much to write at once: what a pipe that has room takes without blocking. Told to stop, no more than the line that has been begun: a
+ * reader that is still there shall not see half of one, and one that does not read shall not keep us. */
+static size_t next_part(const struct feed *f, struct slice lines, size_t done, struct feed_result *result)
 {
-	if (!stopped(f))
-		return lines.len - done;
-	if (done == 0 || lines.ptr[done - 1] == '\n' || !wait_writable(f->out, LAST_LINE_WAIT_MS))
-		return 0;
-	const char *newline = memchr(lines.ptr + done, '\n', lines.len - done);
-	size_t rest = (size_t)(newline - (lines.ptr + done)) + 1;
-	return rest < PIPE_BUF ? rest : PIPE_BUF;
+	size_t left = lines.len - done;
+	bool writable = false;
+	while (left && !writable && !result->stopped)
+		writable = wait_writable(f, result);
+	if (result->stopped) {
+		if (done == 0 || lines.ptr[done - 1] == '\n' || !(writable || wait_writable(f, result)))
+			return 0;
+		const char *newline = memchr(lines.ptr + done, '\n', left);
+		left = (size_t)(newline - (lines.ptr + done)) + 1;
+	}
+	return left < PIPE_BUF ? left : PIPE_BUF;
 }
 
 /* How much could be written: all, unless the reader is gone or we are told to stop; -1 on any other failure. */
-static ssize_t write_all(const struct feed *f, struct slice lines, struct diag *d)
+static ssize_t write_all(const struct feed *f, struct slice lines, struct feed_result *result, struct diag *d)
 {
 	size_t done = 0;
-	for (size_t part; (part = next_part(f, lines, done)) > 0;) {
+	for (size_t part; (part = next_part(f, lines, done, result)) > 0;) {
 		ssize_t n = write(f->out, lines.ptr + done, part);
 		if (n >= 0)
 			done += (size_t)n;
-		else if (errno == EAGAIN)
-			wait_writable(f->out, -1);
 		else if (errno == EPIPE || errno == ECONNRESET)
 			break;
-		else if (errno != EINTR)
+		else if (errno != EINTR && errno != EAGAIN)
 			return diag_errno(d, DIAG_IO, errno, "standard output");
 	}
 	return (ssize_t)done;
@@ -82,13 +91,13 @@ static size_t lines_within(const struct journal_batch *batch, size_t bytes)
 
 int feed_write(const struct feed *f, const struct journal_batch *batch, struct feed_result *result, struct diag *d)
 {
-	ssize_t written = write_all(f, buf_slice(&batch->lines), d);
+	ssize_t written = write_all(f, buf_slice(&batch->lines), result, d);
 	size_t whole = written < 0 ? 0 : lines_within(batch, (size_t)written);
 	result->lines += (int64_t)whole;
 	if (whole == batch->count)
 		return 0;
 	struct diag release;
-	result->reader_gone = written >= 0 && !stopped(f);
+	result->reader_gone = written >= 0 && !result->stopped;
 	result->released += (int64_t)(batch->count - whole);
 	if (journal_release(f->journal, batch->rows + whole, batch->count - whole, clock_now(), &release) < 0 &&
 	    written >= 0) {
@@ -111,23 +120,24 @@ static struct journal_route *collect_routes(const struct feed *f, size_t *count)
 	return routes;
 }
 
-/* Waits until something may be due. False when it is time to end. */
-static bool wait_for_more(const struct feed *f, int64_t due_at, bool *last)
+/* Waits until something may be due, or it is time to end. */
+static void wait_for_more(const struct feed *f, int64_t due_at, bool *last)
 {
-	struct pollfd fds[2] = {{.fd = f->wake, .events = POLLIN}, {.fd = journal_watch(f->journal), .events = POLLIN}};
+	struct pollfd fds[] = {{.fd = f->wake, .events = POLLIN},
+			       {.fd = journal_watch(f->journal), .events = POLLIN},
+			       {.fd = f->signals, .events = POLLIN}};
 	int64_t longest = fds[1].fd < 0 ? UNWATCHED_WAIT_MS : LONGEST_WAIT_MS;
 	int64_t wait = due_at == INT64_MAX ? longest : due_at - clock_now();
 	wait = wait < 0 ? 0 : wait > longest ? longest : wait;
 	journal_idle(f->journal);
-	if (poll(fds, 2, (int)wait) < 0)
-		return !stopped(f);
+	if (poll(fds, 3, (int)wait) < 0)
+		return;
 	if (fds[1].revents)
 		journal_watched(f->journal);
 	if (fds[0].revents) {
 		char bytes[512];
 		*last = read(f->wake, bytes, sizeof bytes) == 0;
 	}
-	return true;
 }
 
 static size_t next_limit(const struct feed *f, const struct feed_result *result)
@@ -148,7 +158,7 @@ static int run(const struct feed *f, struct loop *l, struct feed_result *result,
 	bool last = !f->stay;
 	if (f->stay)
 		journal_watch(f->journal); /* from before the first look on, or what is written meanwhile is missed */
-	while (!stopped(f) && !result->reader_gone) {
+	while (!is_stopped(f, result) && !result->reader_gone) {
 		size_t limit = next_limit(f, result);
 		if (limit == 0)
 			return 0;
@@ -163,8 +173,9 @@ static int run(const struct feed *f, struct loop *l, struct feed_result *result,
 		int64_t due_at;
 		if (journal_next_due(f->journal, l->routes, l->route_count, clock_now(), &due_at, d) < 0)
 			return -1;
-		if (last || !wait_for_more(f, due_at, &last))
+		if (last)
 			return 0;
+		wait_for_more(f, due_at, &last);
 	}
 	return 0;
 }

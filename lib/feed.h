@@ -4,8 +4,6 @@
 #ifndef EVT_FEED_H
 #define EVT_FEED_H
 
-#include <signal.h>
-
 #include "dests.h"
 #include "journal.h"
 
@@ -16,15 +14,14 @@ struct feed {
 	int out;           /* written to until a line is out whole; a non-blocking descriptor is waited for */
 	bool stay;         /* wait for what is next due; else end when nothing is due now */
 	int wake; /* with `stay`: readable when it is worth looking; at its end the loop takes what is due and ends. -1: none */
+	int signals;   /* of stop_pipe: readable when it shall give back what is not written, and end. -1: none */
 	int64_t limit; /* lines at most; 0: no limit */
-	const volatile sig_atomic_t
-	    *stop; /* becomes non-zero in a signal handler: give back what is not written, and end. May be NULL */
 };
 
 struct feed_result {
 	int64_t lines;    /* written */
-	int64_t released; /* claims given back, because the reader was gone or `stop` was set */
-	bool reader_gone;
+	int64_t released; /* claims given back, because the reader was gone or we were told to stop */
+	bool reader_gone, stopped;
 };
 
 /* 0, also when the reader went away (its unstarted claims have been released then); -1 with *d. SIGPIPE must be ignored. */

@@ -39,7 +39,7 @@ static enum lines_result wait_for_more(struct lines *l)
 	return LINES_WAIT;
 }
 
-enum lines_result lines_buffered(struct lines *l, struct slice *line)
+static enum lines_result take_line(struct lines *l, struct slice *line)
 {
 	*line = SLICE_NONE;
 	size_t unsearched = l->pending.len - l->searched;
@@ -56,6 +56,23 @@ enum lines_result lines_buffered(struct lines *l, struct slice *line)
 		return LINES_END;
 	enum lines_result result = hand_out(l, l->pending.len - l->taken, line);
 	l->taken = l->searched = l->pending.len;
+	return result;
+}
+
+static bool is_blank(struct slice line)
+{
+	size_t at = 0;
+	while (at < line.len && (line.ptr[at] == ' ' || line.ptr[at] == '\t'))
+		at++;
+	return at == line.len;
+}
+
+enum lines_result lines_buffered(struct lines *l, struct slice *line)
+{
+	enum lines_result result;
+	do
+		result = take_line(l, line);
+	while (result == LINES_LINE && is_blank(*line));
 	return result;
 }
 

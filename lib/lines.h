@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* lines: reads a stream line by line with a bound on a line's length. */
+/* lines: reads a stream line by line with a bound on a line's length. Blank lines are
+ * counted and passed over. */
 #ifndef EVT_LINES_H
 #define EVT_LINES_H
 

@@ -14,6 +14,7 @@
 #include "confine.h"
 #include "feed.h"
 #include "journal.h"
+#include "stop.h"
 
 static bool same_file(const struct stat *a, int fd)
 {
@@ -41,34 +42,14 @@ bool outlet_wanted(int input)
 
 /* ---- the child ---- */
 
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number)
-{
-	stop = number;
-}
-
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: a blocked write must end */
-	sigset_t none;
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /* A parent that fails before it is ready never wakes us, and nothing is claimed. */
-static bool first_wake(int wake)
+static bool first_wake(int wake, int signals)
 {
+	struct pollfd fds[] = {{.fd = wake, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
 	char byte;
-	ssize_t n;
-	do
-		n = read(wake, &byte, 1);
-	while (n < 0 && errno == EINTR && !stop);
-	return n == 1;
+	while (poll(fds, 2, -1) < 0 && errno == EINTR)
+		continue;
+	return !fds[1].revents && read(wake, &byte, 1) == 1;
 }
 
 static int run(const char *journal, const char *config, int wake)
@@ -76,9 +57,14 @@ static int run(const char *journal, const char *config, int wake)
 	struct diag d;
 	struct dests dests;
 	struct feed_result result;
-	struct feed feed = {.dests = &dests, .out = STDOUT_FILENO, .stay = true, .wake = wake, .stop = &stop};
-	catch_signals();
-	if (!first_wake(wake))
+	struct feed feed = {.dests = &dests, .out = STDOUT_FILENO, .stay = true, .wake = wake};
+	signal(SIGPIPE, SIG_IGN);
+	feed.signals = stop_pipe();
+	if (feed.signals < 0) {
+		diag_error("live output: cannot catch signals");
+		return DIAG_UNAVAILABLE;
+	}
+	if (!first_wake(wake, feed.signals))
 		return DIAG_OK;
 	if (dests_load(&dests, config, &d) < 0)
 		return diag_report(&d);

@@ -243,6 +243,7 @@ static int wait_ms(const struct starter *s)
 
 static int loop(struct starter *s, struct diag *d)
 {
+	journal_watch(s->journal); /* from before the first look on, or what others free meanwhile is missed */
 	for (;;) {
 		if (take_lines(s, d) < 0 || take_turns(s, d) < 0)
 			return -1;

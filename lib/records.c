@@ -21,14 +21,6 @@ struct batch {
 	size_t row_cap;
 };
 
-static bool is_blank(struct slice line)
-{
-	for (size_t i = 0; i < line.len; i++)
-		if (line.ptr[i] != ' ' && line.ptr[i] != '\t')
-			return false;
-	return true;
-}
-
 static void refuse(struct records_result *result, uint64_t number, const char *why)
 {
 	diag_error("line %" PRIu64 ": %s", number, why);
@@ -39,8 +31,6 @@ static void add(const struct records *r, struct batch *b, struct slice line, uin
 		struct records_result *result)
 {
 	struct record *record = &b->records[b->count];
-	if (is_blank(line))
-		return;
 	result->lines++;
 	intake_clear(&record->in);
 	buf_clear(&record->text);

@@ -119,8 +119,7 @@ static int send_all(const struct resend *r, const struct feed *f, const struct s
 		    struct resend_result *result, struct journal_batch *batch, struct diag *d)
 {
 	enum journal_reopened answers[JOURNAL_CLAIM_ROWS];
-	for (size_t next = 0, done; next < s->count && !result->fed.reader_gone && !(f->stop && *f->stop);
-	     next += done) {
+	for (size_t next = 0, done; next < s->count && !result->fed.reader_gone && !result->fed.stopped; next += done) {
 		size_t count = s->count - next < JOURNAL_CLAIM_ROWS ? s->count - next : JOURNAL_CLAIM_ROWS;
 		if (journal_reopen(f->journal, s->keys + next, count, r->to, clock_now(), batch, answers, &done, d) < 0)
 			return -1;

@@ -365,6 +365,38 @@ tls_port() {
 	[ "$(jq -r '[.id, .status, .attempt, .error] | @tsv' <<<"${lines[0]}")" = $'e1\tskipped\t0\ta test account' ]
 }
 
+@test "an empty evtskip or evterror still leaves words in the history" {
+	start_destination
+	crm
+	{
+		line e1 '"data":1,"evtskip":""'
+		line e2 '"data":1,"evterror":" \n"'
+	} >"$BATS_TEST_TMPDIR/lines"
+	deliver <"$BATS_TEST_TMPDIR/lines"
+	[ "$status" -eq 0 ]
+	[ "$(query 'select status, error from history order by id')" = 'skipped|no reason was given: evtskip is empty
+failed|no reason was given: evterror is empty' ]
+}
+
+@test "blank lines are passed over, here and in every stage" {
+	start_destination
+	crm
+	{
+		printf '\n \t\n\r\n'
+		line e1 '"data":1'
+		echo
+	} >"$BATS_TEST_TMPDIR/lines"
+	evt-transform <"$BATS_TEST_TMPDIR/lines" >"$BATS_TEST_TMPDIR/mapped"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/mapped")" -eq 1 ]
+	deliver <"$BATS_TEST_TMPDIR/lines"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	[ "$(status_of e1)" = delivered ]
+	for end in --start --record; do
+		echo | evt-deliver "$end"
+	done
+}
+
 @test "lines that are no events are named, the others delivered, exit 1" {
 	start_destination
 	crm

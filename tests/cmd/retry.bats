@@ -280,6 +280,19 @@ fail() {
 	[ "$STATUS" -eq 0 ]
 }
 
+@test "a SIGTERM just before it begins to wait, or to write to a full pipe, ends it all the same" {
+	[ -e "$BUILD/tests/fault.so" ] || skip 'only where fault.so is built'
+	accept o0
+	evt-retry >/dev/null
+	mkfifo "$BATS_TEST_TMPDIR/full"
+	exec 8<>"$BATS_TEST_TMPDIR/full"
+	LD_PRELOAD=$BUILD/tests/fault.so EVT_FAULT='poll - 1+ term' timeout -s KILL 10 evt-retry -f >&8
+	accept $(seq 2000)
+	LD_PRELOAD=$BUILD/tests/fault.so EVT_FAULT='write *full 1 term' timeout -s KILL 10 evt-retry >&8
+	exec 8>&-
+	[ "$(query "select count(*) from history where status = 'received'")" -ge 1900 ]
+}
+
 @test "new events and old retries share a destination three to one; neither starves the other" {
 	start_destination -r '[{"answers": [{"status": 404}]}]' # which is no fault: the breaker stays closed
 	write_destination crm <<<"{\"url\": \"$DEST_URL/\", \"retry\": {\"on\": [404], \"schedule\": [\"1ms\"], \"jitter\": 0}}"

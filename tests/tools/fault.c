@@ -2,10 +2,11 @@
 /* fault.so: bad days for the process that has it in LD_PRELOAD.
  *
  *   EVT_FAULT="CALL FILE WHEN ACTION; ..."   what goes wrong
- *     CALL    open, read, write, sync, truncate, accept or statfs: pwrite(2) and send(2) are writes as well, and so on
- *     FILE    a pattern (fnmatch) for the whole path, or for "socket:[1]", "pipe:[2]"
+ *     CALL    open, read, write, sync, truncate, accept, statfs or poll: pwrite(2) and send(2) are writes as well, and so on
+ *     FILE    a pattern (fnmatch) for the whole path, or for "socket:[1]", "pipe:[2]"; of a poll, "-"
  *     WHEN    N: the Nth such call of the process; N+: that and all behind it; N-M: up to the Mth
- *     ACTION  an error (EIO); short: half of the bytes; kill: half of them and then SIGKILL; drop: success, with nothing done; nfs
+ *     ACTION  an error (EIO); short: half of the bytes; kill: half of them and then SIGKILL; drop: success, with nothing done; nfs;
+ *             term: SIGTERM first, then all of it, as if nothing were (of writes and polls)
  *   EVT_FAULT_LOG=FILE     a line for each call on journal.db* and on sockets, as it returned: PID CALL FILE RESULT BYTES
  *   EVT_FAULT_SHADOW=DIR   journal.db and journal.db-wal as they are on disk for certain: copied there whenever a sync has returned,
  *                          which is all that a power cut is sure to leave
@@ -15,6 +16,7 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -25,10 +27,11 @@
 #include <sys/socket.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { RULES = 8, NFS_MAGIC = 0x6969 };
-enum action { NOTHING, FAIL, SHORT, KILL, DROP, NFS };
+enum action { NOTHING, FAIL, SHORT, KILL, DROP, NFS, TERM };
 
 struct rule {
 	char call[16], file[PATH_MAX], action[16];
@@ -100,7 +103,8 @@ static int error_of(const char *name)
 /* What shall happen to this call. FAIL has set errno. */
 static enum action fate(const char *call, const char *name)
 {
-	static const char *const others[] = {[SHORT] = "short", [KILL] = "kill", [DROP] = "drop", [NFS] = "nfs"};
+	static const char *const others[] = {
+	    [SHORT] = "short", [KILL] = "kill", [DROP] = "drop", [NFS] = "nfs", [TERM] = "term"};
 	for (int i = 0; i < rule_count; i++) {
 		struct rule *r = &rules[i];
 		if (strcmp(r->call, call) != 0 || fnmatch(r->file, name, 0) != 0)
@@ -108,7 +112,7 @@ static enum action fate(const char *call, const char *name)
 		long n = atomic_fetch_add(&r->seen, 1) + 1;
 		if (n < r->first || n > r->last)
 			continue;
-		for (int action = SHORT; action <= NFS; action++)
+		for (int action = SHORT; action <= TERM; action++)
 			if (strcmp(r->action, others[action]) == 0)
 				return (enum action)action;
 		errno = error_of(r->action);
@@ -165,6 +169,9 @@ static ssize_t do_write(int fd, const void *bytes, size_t len, off_t at, int fla
 		write_now(fd, bytes, len / 2, at, flags);
 		die();
 		break;
+	case TERM:
+		raise(SIGTERM);
+		/* fall through */
 	default:
 		result = write_now(fd, bytes, len, at, flags);
 	}
@@ -350,6 +357,15 @@ int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 {
 	char name[PATH_MAX];
 	return fate("accept", name_of(fd, name)) == FAIL ? -1 : (int)syscall(SYS_accept4, fd, address, len, flags);
+}
+
+int poll(struct pollfd *fds, nfds_t count, int wait_ms)
+{
+	struct timespec wait = {wait_ms / 1000, wait_ms % 1000 * 1000000L};
+	enum action action = fate("poll", "-");
+	if (action == TERM)
+		raise(SIGTERM);
+	return action == FAIL ? -1 : (int)syscall(SYS_ppoll, fds, count, wait_ms < 0 ? NULL : &wait, NULL, 0);
 }
 
 int statfs(const char *path, struct statfs *fs)

@@ -56,15 +56,16 @@ static void expect(enum lines_result expected, const char *text)
 static void lines_come_one_by_one(void **state)
 {
 	(void)state;
-	put("one\n\r\ntwo\r\n\nlast");
+	put("one\n\r\ntwo\r\n\n \t \n\n x\nlast\n\n \n ");
 	end();
 	expect(LINES_LINE, "one");
-	expect(LINES_LINE, "");
-	expect(LINES_LINE, "two");
-	expect(LINES_LINE, "");
-	assert_int_equal(in.number, 4);
+	assert_int_equal(in.number, 1);
+	expect(LINES_LINE, "two"); /* blank ones are passed over, and counted */
+	assert_int_equal(in.number, 3);
+	expect(LINES_LINE, " x");
+	assert_int_equal(in.number, 7);
 	expect(LINES_LINE, "last");
-	assert_int_equal(in.number, 5);
+	assert_int_equal(in.number, 8);
 	expect(LINES_END, NULL);
 	expect(LINES_END, NULL);
 }
