@@ -87,6 +87,19 @@ all_delivered() {
 	[ "$(query "select count(*) from history where status <> 'delivered'")" = 0 ]
 }
 
+# A map that refuses every event, and e1 to e3 have to pass it.
+strict_map() {
+	write_map strict <<<'{"fields": [{"to": "/n", "from": "/missing", "required": true}]}'
+	write_destination api <<<"{\"url\": \"$DEST_URL/\", \"map\": \"strict\"}"
+}
+
+# Each of them has failed by it, now or before.
+fails_again() {
+	is_sound && end_leases || return 1
+	evt-retry | evt-transform -q >/dev/null || :
+	[ "$(query "select count(*), sum(status = 'failed' and error like '%missing%') from history")" = '3|3' ] && is_sound && tallies_hold
+}
+
 # ---- the order of system calls ----
 
 @test "order: no byte of a 2xx leaves before the WAL with its event is on disk" {
@@ -183,6 +196,34 @@ all_delivered() {
 	[ "$(wc -l <"$DEST_LOG")" -eq 20 ]
 }
 
+@test "power cut in evt-transform: what its map refused has failed, or comes again and fails then; nothing is lost" {
+	strict_map
+	records 1 3 | evt-receive -q -s shop >/dev/null
+	evt-retry >"$BATS_TEST_TMPDIR/input"
+	local before=$BATS_TEST_TMPDIR/certain cut=${EVT_JOURNAL%/*}/cut n seed code=137
+	mkdir "$before" "$cut" "$BATS_TEST_TMPDIR/whole"
+	cp "$EVT_JOURNAL" "$EVT_JOURNAL-wal" "$before"
+	cp "$EVT_JOURNAL"* "$BATS_TEST_TMPDIR/whole"
+	for ((n = 1; n < 30 && code == 137; n++)); do
+		rm -f "$EVT_JOURNAL"*
+		cp "$BATS_TEST_TMPDIR/whole"/* "${EVT_JOURNAL%/*}"
+		cp "$before"/* "$DISK"
+		code=0
+		with_fault "sync */journal.db* $n kill" evt-transform -q <"$BATS_TEST_TMPDIR/input" >/dev/null 2>&1 || code=$?
+		[ "$code" -eq 137 ] || [ "$code" -eq 0 ]
+		for seed in 0 1 2 3; do
+			rm -f "$cut"/*
+			for file in journal.db journal.db-wal; do
+				"$BUILD/tests/powercut" "$DISK/$file" "${EVT_JOURNAL%/*}/$file" "$seed" >"$cut/$file"
+			done
+			EVT_JOURNAL=$cut/journal.db fails_again
+		done
+	done
+	[ "$code" -eq 0 ] # not killed: all of it was recorded, and synced
+	[ "$(sqlite3 "$DISK/journal.db" "select count(*) from history where status = 'failed' and error like '%missing%'")" -eq 3 ]
+	[ "$n" -gt 2 ]
+}
+
 @test "power cut in evt-prune: the journal is sound, and what is young is whole, whichever sectors were written" {
 	records 1 60 | evt-receive -q -s shop >/dev/null
 	all_delivered
@@ -210,13 +251,14 @@ all_delivered() {
 
 # ---- each write, one after the other ----
 
-# each_time RULE CODE COMMAND...: runs it with "RULE" for N = 1, 2, … ("@" stands for N), each time from the journal as it was,
-# until nothing goes wrong any more. Each failure must have CODE, leave the journal sound, and be made good by `again`. COUNT: how many.
+# each_time RULE CODE COMMAND...: runs it with "RULE" for N = 1, 2, … ("@" stands for N), each time from the journal as it was
+# (when a test calls this for the first time; without its folder "before", as it is now), until nothing goes wrong any more. Each failure must have CODE, leave the journal sound, and be made good by `again`. COUNT: how many.
 each_time() {
 	local rule=$1 wanted=$2 n code
 	shift 2
-	mkdir "$BATS_TEST_TMPDIR/before"
-	cp "$EVT_JOURNAL"* "$BATS_TEST_TMPDIR/before" 2>/dev/null || :
+	if mkdir "$BATS_TEST_TMPDIR/before" 2>/dev/null; then
+		cp "$EVT_JOURNAL"* "$BATS_TEST_TMPDIR/before" 2>/dev/null || :
+	fi
 	COUNT=0
 	for ((n = 1; n < 400; n++)); do
 		rm -f "$EVT_JOURNAL"*
@@ -314,18 +356,172 @@ take_again() {
 }
 
 @test "kill -9 of evt-transform at each write of the journal: what its map refused has failed, or comes again" {
-	write_map strict <<<'{"fields": [{"to": "/n", "from": "/missing", "required": true}]}'
-	write_destination api <<<"{\"url\": \"$DEST_URL/\", \"map\": \"strict\"}"
+	strict_map
 	records 1 3 | evt-receive -q -s shop >/dev/null
 	evt-retry >"$BATS_TEST_TMPDIR/input"
-	again() {
-		is_sound && end_leases || return 1
-		evt-retry | evt-transform -q >/dev/null || :
-		[ "$(query "select count(*) from history where status = 'failed' and error like '%missing%'")" -eq 3 ] && tallies_hold
-	}
+	again() { fails_again; }
 	# It ends with 0, but for those that are killed: three lines that failed are not its failure.
 	each_time 'write */journal.db* @ kill' 137 evt-transform -q
 	[ "$COUNT" -gt 1 ]
+}
+
+@test "EIO, and a full disk, at each write of evt-transform: exit 74, said, and nothing half done" {
+	strict_map
+	records 1 3 | evt-receive -q -s shop >/dev/null
+	evt-retry >"$BATS_TEST_TMPDIR/input"
+	local rule text
+	while read -r text rule; do
+		again() { grep -qE "evt-transform: journal .*$text" "$BATS_TEST_TMPDIR/message" && fails_again; }
+		each_time "$rule" 74 evt-transform -q
+		[ "$COUNT" -gt 1 ]
+	done <<-'END'
+		disk.I/O.error write */journal.db* @ EIO
+		disk.I/O.error write */journal.db* @+ EIO
+		full|No.space write */journal.db* @ ENOSPC
+		full|No.space write */journal.db* @+ ENOSPC
+	END
+}
+
+@test "EIO, and a full disk, at each write of evt-retry: exit 74, said, nothing is handed out, and nothing is claimed" {
+	records 1 3 | evt-receive -q -s shop >/dev/null
+	: >"$BATS_TEST_TMPDIR/input"
+	local rule text
+	while read -r text rule; do
+		again() {
+			grep -qE "evt-retry: journal .*$text" "$BATS_TEST_TMPDIR/message" && is_sound && tallies_hold &&
+				[ "$(evt-retry | wc -l)" -eq 3 ]
+		}
+		each_time "$rule" 74 evt-retry
+		[ "$COUNT" -gt 1 ]
+	done <<-'END'
+		disk.I/O.error write */journal.db* @ EIO
+		disk.I/O.error write */journal.db* @+ EIO
+		full|No.space write */journal.db* @ ENOSPC
+		full|No.space write */journal.db* @+ ENOSPC
+	END
+}
+
+# ---- each read, one after the other: of who writes, at opening and behind it ----
+
+# Events enough that no command finds all it needs in one page.
+many_events() {
+	records 1 300 | evt-receive -q -s shop >/dev/null
+	evt-prune -q >/dev/null
+	records 301 310 | evt-receive -q -s shop >/dev/null
+}
+
+@test "evt-receive: each read that fails is told, exit 74; nothing of its lines is half taken" {
+	many_events
+	records 290 320 >"$BATS_TEST_TMPDIR/input"
+	again() {
+		grep -q 'disk I/O error' "$BATS_TEST_TMPDIR/message" && is_sound && tallies_hold || return 1
+		evt-receive -q -s shop <"$BATS_TEST_TMPDIR/input" >/dev/null
+		[ "$(query 'select count(*), count(distinct id) from history')" = '320|320' ]
+	}
+	for file in journal.db journal.db-wal; do
+		each_time "read */$file @ EIO" 74 evt-receive -q -s shop
+		echo "$file: $COUNT"
+		[ "$COUNT" -gt 5 ]
+	done
+}
+
+@test "evt-retry: each read that fails is told, exit 74; what it has claimed by then is due again at once" {
+	many_events
+	: >"$BATS_TEST_TMPDIR/input"
+	again() {
+		grep -q 'disk I/O error' "$BATS_TEST_TMPDIR/message" && is_sound && tallies_hold && end_leases || return 1
+		[ "$(evt-retry | jq -r .id | sort -u | wc -l)" -eq 310 ]
+	}
+	for file in journal.db journal.db-wal; do
+		each_time "read */$file @ EIO" 74 evt-retry
+		echo "$file: $COUNT"
+		[ "$COUNT" -gt 3 ]
+	done
+}
+
+@test "evt-transform: each read that fails is told, exit 74; what its map refused fails when it comes again" {
+	strict_map
+	records 1 3 | evt-receive -q -s shop >/dev/null
+	evt-prune -q >/dev/null
+	evt-retry >"$BATS_TEST_TMPDIR/input"
+	again() { grep -q 'disk I/O error' "$BATS_TEST_TMPDIR/message" && fails_again; }
+	for file in journal.db journal.db-wal; do
+		each_time "read */$file @ EIO" 74 evt-transform -q
+		[ "$COUNT" -gt 1 ]
+	done
+}
+
+@test "evt-prune: each read that fails is told, exit 74; it runs again, and the rest is whole" {
+	records 1 40 | evt-receive -q -s shop >/dev/null
+	all_delivered
+	age_journal 8
+	records 41 50 | evt-receive -q -s shop >/dev/null
+	: >"$BATS_TEST_TMPDIR/input"
+	again() {
+		grep -q 'disk I/O error' "$BATS_TEST_TMPDIR/message" && is_sound && tallies_hold && evt-prune -q >/dev/null &&
+			[ "$(query "select count(*), sum(payload = 'stored'), sum(payload = 'stored' and substr(id, 2) + 0 > 40) from history")" = '50|10|10' ]
+	}
+	for file in journal.db journal.db-wal; do
+		each_time "read */$file @ EIO" 74 evt-prune -q
+		echo "$file: $COUNT"
+		[ "$COUNT" -gt 3 ]
+	done
+}
+
+@test "evt-deliver: a read that fails is told; before anything is sent it is exit 74, later it is tried again, and each is sent once" {
+	many_events
+	evt-retry >"$BATS_TEST_TMPDIR/lines"
+	local kept=$BATS_TEST_TMPDIR/kept file n code refused=0 borne=0
+	head -n 20 "$BATS_TEST_TMPDIR/lines" >"$BATS_TEST_TMPDIR/twenty"
+	mkdir "$kept"
+	cp "$EVT_JOURNAL"* "$kept"
+	for file in journal.db journal.db-wal; do
+		for ((n = 1; n < 400; n++)); do
+			rm -f "$EVT_JOURNAL"*
+			cp "$kept"/* "${EVT_JOURNAL%/*}"
+			: >"$DEST_LOG"
+			code=0
+			with_fault "read */$file $n EIO" evt-deliver <"$BATS_TEST_TMPDIR/twenty" 2>"$BATS_TEST_TMPDIR/message" || code=$?
+			[ -s "$BATS_TEST_TMPDIR/message" ] || break
+			echo "$file $n: exit $code: $(<"$BATS_TEST_TMPDIR/message")"
+			grep -q 'disk I/O error' "$BATS_TEST_TMPDIR/message"
+			is_sound
+			tallies_hold
+			if [ "$code" -eq 74 ]; then
+				[ "$(wc -l <"$DEST_LOG")" -eq 0 ]
+				refused=$((refused + 1))
+			else
+				[ "$code" -eq 0 ]
+				[ "$(wc -l <"$DEST_LOG")" -eq 20 ]
+				[ "$(query "select count(*), sum(attempts) from history where status = 'delivered'")" = '20|20' ]
+				borne=$((borne + 1))
+			fi
+		done
+		[ "$code" -eq 0 ]
+	done
+	echo "refused $refused, borne $borne"
+	[ "$refused" -gt 3 ]
+	[ "$borne" -gt 3 ]
+}
+
+@test "a receiver that cannot read for a while: 503, said once, and then it takes events again" {
+	many_events
+	local n
+	for ((n = 1; n < 100; n++)); do # those of its opening are passed by
+		start_receiver_with_fault "read *-wal $n-$((n + 5)) EIO" 2>/dev/null && break
+		grep -q 'disk I/O error' "$RECEIVE_ERR"
+	done
+	read_fails() { # another process's commits make it read
+		records 1000 1010 | evt-receive -q -s shop >/dev/null
+		[ "$(post shop '{"id":"e1"}')" = 503 ]
+	}
+	wait_until read_fails
+	reads_again() { [ "$(post shop '{"id":"after"}')" = 202 ] || [ "$(post shop '{"id":"after"}')" = 200 ]; }
+	wait_until reads_again
+	[ "$(grep -c 'disk I/O error' "$RECEIVE_ERR")" -eq 1 ]
+	grep -q 'takes events again' "$RECEIVE_ERR"
+	has_status after received
+	is_sound
 }
 
 @test "evt-status writes nothing of the journal: there is nothing to be killed at" {
