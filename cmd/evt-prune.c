@@ -36,7 +36,7 @@ static const struct option own[] = {{"payloads", required_argument, NULL, OPTION
 				    {NULL, 0, NULL, 0}};
 
 struct asked {
-	int64_t payloads_ms, events_ms; /* -1: not said */
+	struct retention instead; /* of what prune.json says; -1: not said */
 	const char *subject, *source;
 	bool dry_run, quiet;
 };
@@ -94,15 +94,11 @@ static int prune(const struct options *o, const struct asked *asked, struct jour
 {
 	struct diag d;
 	struct retention kept;
-	if (retention_load(&kept, o->config, &d) < 0)
+	if (retention_load(&kept, o->config, &asked->instead, &d) < 0)
 		return diag_report(&d);
-	if (asked->payloads_ms >= 0)
-		kept.payloads_ms = asked->payloads_ms;
-	if (asked->events_ms >= 0)
-		kept.events_ms = asked->events_ms;
 	retention_warn(o->config, kept.payloads_ms);
-	int64_t now = clock_now(), payloads_ms = kept.payloads_ms < kept.events_ms ? kept.payloads_ms : kept.events_ms;
-	struct journal_prune work = {.payloads_before = now - payloads_ms,
+	int64_t now = clock_now();
+	struct journal_prune work = {.payloads_before = now - kept.payloads_ms,
 				     .events_before = now - kept.events_ms,
 				     .dry_run = asked->dry_run,
 				     .progress = watch(asked)};
@@ -171,12 +167,12 @@ static void take_options(struct options *o, struct asked *asked)
 			asked->subject = optarg;
 		else if (c == OPTION_SOURCE)
 			asked->source = optarg;
-		else if (clock_parse_span(slice_of(optarg),
-					  c == OPTION_EVENTS ? &asked->events_ms : &asked->payloads_ms) < 0)
+		else if (clock_parse_span(slice_of(optarg), c == OPTION_EVENTS ? &asked->instead.events_ms
+									       : &asked->instead.payloads_ms) < 0)
 			options_wrong(o, "--%s %s: expected a duration such as 7d",
 				      c == OPTION_EVENTS ? "events" : "payloads", optarg);
 	}
-	if (asked->subject && (asked->payloads_ms >= 0 || asked->events_ms >= 0))
+	if (asked->subject && (asked->instead.payloads_ms >= 0 || asked->instead.events_ms >= 0))
 		options_wrong(o, "--subject erases whatever the age: without --payloads and --events");
 	if (asked->source && !asked->subject)
 		options_wrong(o, "--source NAME goes with --subject RECORD");
@@ -186,7 +182,7 @@ int main(int argc, char **argv)
 {
 	struct options o;
 	struct diag d;
-	struct asked asked = {.payloads_ms = -1, .events_ms = -1};
+	struct asked asked = {.instead = {.payloads_ms = -1, .events_ms = -1}};
 	options_open(&o, "evt-prune", usage, "n", own, argc, argv);
 	take_options(&o, &asked);
 	if (!options_ready(&o, 0))

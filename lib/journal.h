@@ -85,7 +85,7 @@ struct journal_accept {
 /* An answer of JOURNAL_ACCEPTED is due at once. Two equal rows in one call: the second is the duplicate. */
 int journal_accept(struct journal *j, struct journal_accept *rows, size_t count, int64_t now, struct diag *d);
 
-/* ---- refuse: what was turned away, counted by source, hour and cause for 30 days ---- */
+/* ---- refuse: what was turned away, counted by source, hour and cause for 30 days at most ---- */
 
 struct journal_refusal {
 	struct slice source; /* empty: of no source that there is */
@@ -498,8 +498,9 @@ struct journal_progress {
 
 struct journal_prune {
 	int64_t payloads_before,
-	    events_before; /* received before: payloads go, then all of it; never while a delivery is open */
-	bool dry_run;      /* count only */
+	    events_before; /* received before: payloads go, then all of it; never while a delivery is open. So do the headers of
+			    * refused requests, then their counts. */
+	bool dry_run; /* count only */
 	struct journal_progress progress;
 	/* what came of it */
 	int64_t payloads, events, kept_open; /* gone (or to go); payloads kept because a delivery is still open */

@@ -251,6 +251,8 @@ int journal_forget(struct journal *j, struct journal_forget *f, struct diag *d)
 		result = forget_events(j, f, &found, d);
 	if (result == 0 && f->records && !f->dry_run)
 		result = forget_records(j, f, d);
+	if (result == 0 && (found.count || f->records) && !f->dry_run)
+		result = journal_forget_refusals(j, buf_slice(&f->known_source), f->subject, d);
 	free(found.events);
 	if (result < 0 || f->dry_run)
 		return result;

@@ -132,6 +132,11 @@ void journal_save_tallies(struct journal *j); /* writes what was counted; part o
 void journal_sweep_tallies(struct journal *j, int64_t before, int64_t long_before);
 void journal_free_tallies(struct journal *j);
 
+/* Refused requests, last seen before then: the headers of the last one, and all of it. Run their own transactions, and so does the next. */
+int journal_prune_refusals(struct journal *j, int64_t samples_before, int64_t before, struct diag *d);
+/* The subject in what is kept of them: of that source, and of those of no source. */
+int journal_forget_refusals(struct journal *j, struct slice source, struct slice subject, struct diag *d);
+
 /* In place of the texts of an erased event. Its digest is zeroes, which is what tells that it was erased. */
 #define JOURNAL_ERASED "erased on request"
 

@@ -156,7 +156,8 @@ int journal_prune(struct journal *j, struct journal_prune *prune, struct diag *d
 	prune->erased = false;
 	if (sweep_all(j, &payloads, prune, d) < 0 || sweep_all(j, &events, prune, d) < 0)
 		return -1;
-	if (!prune->dry_run && (sweep_tallies(j, prune, d) < 0 || journal_drop_errors(j, d) < 0))
+	if (!prune->dry_run && (journal_prune_refusals(j, prune->payloads_before, prune->events_before, d) < 0 ||
+				sweep_tallies(j, prune, d) < 0 || journal_drop_errors(j, d) < 0))
 		return -1;
 	count_kept(j, prune);
 	if (db_failed(&j->db, d) < 0)

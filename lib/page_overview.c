@@ -434,7 +434,7 @@ static void add_sample(struct page_draft *p, const struct journal_refusal *refus
 		html_add_bdi(p->b, refusal->peer);
 	}
 	buf_add_text(p->b, "</summary><pre tabindex=\"0\">");
-	html_add_block(p->b, refusal->sample);
+	html_add_block(p->b, refusal->sample.len ? refusal->sample : SLICE("(its headers were removed by evt-prune)"));
 	buf_add_text(p->b, "</pre></details>");
 }
 

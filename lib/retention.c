@@ -8,17 +8,58 @@
 #define EVENTS_MS   (30 * CLOCK_DAY)
 #define LONGEST_MS  (3650 * CLOCK_DAY)
 
-int retention_load(struct retention *r, const char *dir, struct diag *d)
+/* -1: not given. */
+static bool contradicts(const struct retention *r)
+{
+	return r->events_ms >= 0 && r->events_ms < r->payloads_ms;
+}
+
+static int64_t given(int64_t age_ms, int64_t otherwise_ms)
+{
+	return age_ms >= 0 ? age_ms : otherwise_ms;
+}
+
+/* Of two that do not contradict each other. */
+static void fill_in(struct retention *r)
+{
+	int64_t events_ms = given(r->events_ms, r->payloads_ms > EVENTS_MS ? r->payloads_ms : EVENTS_MS);
+	r->payloads_ms = given(r->payloads_ms, events_ms < PAYLOADS_MS ? events_ms : PAYLOADS_MS);
+	r->events_ms = events_ms;
+}
+
+static int refuse(const struct retention *r, struct diag *d)
+{
+	struct buf text = BUF_INIT;
+	buf_add_text(&text, "payloads would be kept for ");
+	show_add_span(&text, r->payloads_ms);
+	buf_add_text(&text, ", their events for ");
+	show_add_span(&text, r->events_ms);
+	diag_fail(d, DIAG_USAGE, "%.*s: a payload goes with its event: say both --payloads and --events", (int)text.len,
+		  buf_slice(&text).ptr);
+	buf_free(&text);
+	return -1;
+}
+
+int retention_load(struct retention *r, const char *dir, const struct retention *instead, struct diag *d)
 {
 	struct conf c;
 	struct conf_object root;
 	conf_open_optional(&c, dir, SLICE("prune"), &root, d);
-	r->payloads_ms = conf_span(&root, "payloads", 0, LONGEST_MS, PAYLOADS_MS);
-	r->events_ms = conf_span(&root, "events", 0, LONGEST_MS, EVENTS_MS);
-	if (r->events_ms < r->payloads_ms)
+	r->payloads_ms = conf_span(&root, "payloads", 0, LONGEST_MS, -1);
+	r->events_ms = conf_span(&root, "events", 0, LONGEST_MS, -1);
+	if (contradicts(r))
 		conf_fail(&root, "events", "a payload goes with its event: not before \"payloads\"");
 	conf_end(&root);
-	return conf_close(&c);
+	if (conf_close(&c) < 0)
+		return -1;
+	if (instead) {
+		r->payloads_ms = given(instead->payloads_ms, r->payloads_ms);
+		r->events_ms = given(instead->events_ms, r->events_ms);
+	}
+	if (contradicts(r))
+		return refuse(r, d);
+	fill_in(r);
+	return 0;
 }
 
 /* "retries can go on for 8 days, but payloads are kept for 7 days" */
@@ -35,7 +76,7 @@ void retention_check(struct conf_object *retry, const struct backoff *b)
 	struct retention kept;
 	struct diag why;
 	struct buf text = BUF_INIT;
-	if (retention_load(&kept, retry->conf->dir, &why) < 0)
+	if (retention_load(&kept, retry->conf->dir, NULL, &why) < 0)
 		conf_fail(retry, "schedule", "how long payloads are kept is not known: %s", why.text);
 	else if (backoff_longest(b) > kept.payloads_ms) {
 		explain(&text, backoff_longest(b), kept.payloads_ms);

@@ -61,6 +61,10 @@ pruning() { # BUILD FILTER
 	env BUILD="$1" bats --tap -f "$2" tests/cmd/prune.bats
 }
 
+delivering() { # BUILD FILTER
+	env BUILD="$1" bats --tap -f "$2" tests/cmd/deliver.bats
+}
+
 unit() { # BUILD NAME
 	env CMOCKA_MESSAGE_OUTPUT=TAP "$1/tests/test_$2"
 }
@@ -68,14 +72,19 @@ unit() { # BUILD NAME
 durable='^order: no|^power cut: (every|so it is)'
 claims='^power cut: nothing that was delivered'
 gone='^what is gone is gone'
+headers='^the headers of refused requests'
+half='^of many that are under way'
+slow='^a slow destination that may have all'
 
 # The same tests pass for the sources as they are.
-faults "$BUILD" "$durable|$claims" >"$mutants/output" || {
+faults "$BUILD" "$durable|$claims|$half" >"$mutants/output" || {
 	cat "$mutants/output"
 	exit 1
 }
 unit "$BUILD" journal >/dev/null 2>&1
-pruning "$BUILD" "$gone" >"$mutants/output"
+unit "$BUILD" lane >/dev/null 2>&1
+pruning "$BUILD" "$gone|$headers" >"$mutants/output"
+delivering "$BUILD" "$slow" >"$mutants/output"
 
 mutant synchronous-off
 change lib/journal.c 's/synchronous=FULL/synchronous=OFF/'
@@ -86,6 +95,11 @@ mutant synchronous-normal
 change lib/journal.c 's/synchronous=FULL/synchronous=NORMAL/'
 build
 must_fail 'synchronous=NORMAL' faults "$tree/build" "$durable"
+
+mutant never-synced-at-once
+change lib/journal.c 's/frames_defer(j->db.sqlite, j->undoable);/frames_defer(j->db.sqlite, true);/'
+build
+must_fail 'every commit left to the next sync, as claims are' faults "$tree/build" "$durable"
 
 mutant rolled-back
 change lib/frames.c 's/^\t\tf->wal->len = 0;$/\t\t(void)f->wal;/'
@@ -117,6 +131,36 @@ mutant insecure-delete
 change lib/journal.c 's/secure_delete=ON/secure_delete=OFF/'
 build
 must_fail 'secure_delete=OFF' pruning "$tree/build" "$gone"
+
+mutant headers-kept
+change lib/journal_refuse.c 's/ AND sample <> .*$/ AND sample = 1");/'
+build
+must_fail 'headers of refused requests kept' pruning "$tree/build" "$headers"
+
+mutant repeats-kept
+change lib/journal_tally.c 's/axis IN (2, 7)/axis = 2/'
+build build/tests/test_journal
+must_fail 'counts of repeats kept for ever' unit "$tree/build" journal
+
+mutant all-answers
+change lib/delivery_turn.c 's/^\treturn all < MANY ? .*$/\treturn all < MANY ? DELIVERY_BATCH : all;/'
+build
+must_fail 'all answers recorded in one transaction, none while others are under way' faults "$tree/build" "$half"
+
+mutant all-slots
+change lib/delivery_internal.h 's/l->flying < DELIVERY_SHARE \* (SENDER_SLOTS - r->flying)/(r->flying < SENDER_SLOTS && l->flying < SENDER_SLOTS)/'
+build
+must_fail 'all requests given to one destination' delivering "$tree/build" "$slow"
+
+mutant no-recall
+change lib/lane.c 's/^\t\t\ta->again_at = 0;$/\t\t\t(void)a;/'
+build build/tests/test_lane
+must_fail 'the next of a subject not recalled when one ends' unit "$tree/build" lane
+
+mutant steady-pause
+change lib/lane.c 's/l->pause_ms ? 2 \* l->pause_ms : PAUSE_FIRST_MS/PAUSE_FIRST_MS/'
+build build/tests/test_lane
+must_fail 'lines of an unusable lane round and round' unit "$tree/build" lane
 
 # As libeatmydata does it, in front of what records.
 echo 'int fsync(int fd) { (void)fd; return 0; } int fdatasync(int fd) { (void)fd; return 0; }' >"$mutants/eat.c"

@@ -213,6 +213,22 @@ customers() {
 	[[ $output == *'the journal holds nothing of record ann@example.com'* ]]
 }
 
+@test "--subject: headers of refused requests in which it stands are gone, the others are not" {
+	customers
+	start_receiver
+	[ "$(post orders '{' -H 'webhook-id: of ann@example.com')" = 400 ]
+	[ "$(post nowhere '{}' -H 'User-Agent: UNTRIED/2')" = 404 ]
+	wait_until refusals_are 2
+	stop "$RECEIVE_PID"
+	is_there 'of ann@'
+	evt-prune -n --subject ann@example.com >/dev/null
+	is_there 'of ann@'
+	evt-prune -q --subject ann@example.com >/dev/null
+	is_erased 'ann@'
+	is_there UNTRIED/2
+	refusals_are 2
+}
+
 @test "--subject: a record that two sources have must be told apart" {
 	customers
 	cp "$EVT_CONFIG/sources/orders.json" "$EVT_CONFIG/sources/leads.json"
@@ -299,6 +315,72 @@ is_sending() {
 	run evt-prune -n --payloads 2d
 	[ "$status" -eq 0 ]
 	[[ $output == *'destination crm: retries can go on for 8 days, but payloads are kept for 2 days: what is still open keeps its payload'* ]]
+}
+
+@test "payloads never outlive their events: one age takes the other's default along, two that contradict each other are refused" {
+	deliver
+	age_days 5
+	would() { # [OPTIONS...]: how many payloads and events
+		evt-prune -n "$@" | sed 's/would remove \([0-9]*\) payloads and \([0-9]*\) events/\1 \2/'
+	}
+	[ "$(would)" = '0 0' ]
+	[ "$(would --events 6d)" = '0 0' ]
+	[ "$(would --events 4d)" = '1 1' ]
+	[ "$(would --payloads 4d)" = '1 0' ]
+	[ "$(would --payloads 40d)" = '0 0' ]
+	run evt-prune --events 1h --payloads 2h
+	[ "$status" -eq 64 ]
+	[ "$output" = 'evt-prune: payloads would be kept for 2 h, their events for 60 min: a payload goes with its event: say both --payloads and --events' ]
+	echo '{"events": "4d"}' >"$EVT_CONFIG/prune.json"
+	[ "$(would)" = '1 1' ]
+	run evt-prune --payloads 5d
+	[ "$status" -eq 64 ]
+	[ "$(would --payloads 6d --events 6d)" = '0 0' ]
+	# What the file says is what retries are held against.
+	write_destination crm <<<'{"url": "'"$DEST_URL"'/", "retry": {"jitter": 0, "schedule": ["24h","24h","24h","24h","24h"]}}'
+	run evt-deliver -d crm </dev/null
+	[ "$status" -eq 78 ]
+	[[ $output == *'retries can go on for 5 days, but payloads are kept for 4 days'* ]]
+	echo '{"payloads": "40d"}' >"$EVT_CONFIG/prune.json"
+	age_days 30
+	[ "$(would)" = '0 0' ]
+	[ "$(query 'select count(*) from history')" -eq 1 ]
+}
+
+# Refused: twice of a source that there is, once of none. The receiver has ended.
+refused() {
+	start_receiver
+	[ "$(post orders '{' -H 'User-Agent: UNTRIED/1' -H 'webhook-id: ann-private')" = 400 ]
+	[ "$(post nowhere '{"text":"never-kept"}' -H 'User-Agent: UNTRIED/2 of ann-private')" = 404 ]
+	wait_until refusals_are 2
+	stop "$RECEIVE_PID"
+}
+
+refusals_are() {
+	[ "$(query 'select coalesce(sum(count), 0) from refusal')" -eq "$1" ]
+}
+
+age_refusals() { # DAYS
+	sqlite3 "$EVT_JOURNAL" "update refusal set hour_at = hour_at - $1 * 86400000, last_at = last_at - $1 * 86400000"
+}
+
+@test "the headers of refused requests go with payloads, their counts with events" {
+	refused
+	is_there UNTRIED
+	is_erased never-kept
+	age_refusals 6
+	evt-prune -q
+	is_there UNTRIED
+	age_refusals 2
+	evt-prune -n
+	is_there UNTRIED
+	evt-prune -q
+	is_erased UNTRIED ann-private
+	refusals_are 2
+	[ "$(query "select count(*) from refusal where why <> '' and peer = '127.0.0.1'")" -eq 2 ]
+	age_refusals 23
+	evt-prune -q
+	refusals_are 0
 }
 
 @test "a bar on a terminal, nothing elsewhere" {

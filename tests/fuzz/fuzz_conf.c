@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		if (i == 0)
 			check(reception_load(&reception, dir, &d) == 0, &d);
 		if (i == 1)
-			check(retention_load(&kept, dir, &d) == 0, &d);
+			check(retention_load(&kept, dir, NULL, &d) == 0, &d);
 		if (i == 1)
 			remove(at(files[i])); /* the destination shall not stumble over it */
 		if (i == 2) {

@@ -780,6 +780,24 @@ says() { # TEXT, in the messages of the evt-deliver in the background
 	is_sound
 }
 
+@test "of many that are under way, half are recorded in one transaction at most, however many have been answered" {
+	write_destination api <<-END
+		{"url": "$DEST_URL/", "record": "/id", "concurrency": 40}
+	END
+	destination_rules '[{"answers": [{"delay_ms": 100}]}]'
+	records 1 40 | with_fault '' evt-receive -q -s shop >/dev/null
+	evt-retry >"$BATS_TEST_TMPDIR/lines"
+	# All are started with the first sync. While nothing can be recorded all of them are answered; then the power is cut at the next sync but one.
+	start_deliver_with_fault 'sync *-wal 6 kill; sync *-wal 2-4 EIO'
+	wait_until is_gone "$PID"
+	[ "$(wc -l <"$DEST_LOG")" -eq 40 ]
+	local recorded
+	recorded=$(sqlite3 "$DISK/journal.db" "select count(*) from history where status = 'delivered'")
+	echo "recorded: $recorded"
+	[ "$recorded" -ge 1 ]
+	[ "$recorded" -le 20 ]
+}
+
 @test "an outcome could not be written before the end: it goes again under the same key" {
 	records 1 1 | evt-receive -q -s shop >/dev/null
 	evt-retry >"$BATS_TEST_TMPDIR/lines"

@@ -321,6 +321,27 @@ static void the_first_of_repeats_may_be_pruned(void **state)
 	assert_string_equal(about(3), "0 of b");
 }
 
+/* What came when, and came again, is judged by weeks: sixty days longer than the events are there. */
+static void counts_of_repeats_are_pruned_long_after_their_events(void **state)
+{
+	static const char cells[] =
+	    "SELECT sum(axis = 2), sum(axis = 7), sum(axis = 4), sum(iif(axis = 4, n, 0)) FROM tally";
+	const int64_t old = NOW - 95 * CLOCK_DAY, young = NOW - 85 * CLOCK_DAY;
+	(void)state;
+	repeats("github", "a", "{}", old);
+	assert_true(repeats("github", "b", "{}", old));
+	assert_true(repeats("github", "c", "{}", young));
+	make(path, "UPDATE delivery SET due_at = NULL"); /* none is open any more */
+	assert_string_equal(look(cells), "2 2 1 3");
+	struct journal_prune prune = {.payloads_before = NOW - 30 * CLOCK_DAY, .events_before = NOW - 30 * CLOCK_DAY};
+	DONE(journal_prune(j, &prune, &d));
+	assert_int_equal(prune.events, 3);
+	assert_string_equal(look(cells), "1 1 1 3");
+	prune.events_before = NOW;
+	DONE(journal_prune(j, &prune, &d));
+	assert_string_equal(look(cells), "0 0 1 3");
+}
+
 static void equal_rows_of_one_call_are_duplicates(void **state)
 {
 	(void)state;
@@ -943,6 +964,7 @@ int main(void)
 	    EACH(a_payload_under_another_id_is_taken_and_told_of),
 	    EACH(a_payload_under_another_id_is_nothing_where_the_id_is_signed),
 	    EACH(the_first_of_repeats_may_be_pruned),
+	    EACH(counts_of_repeats_are_pruned_long_after_their_events),
 	    EACH(equal_rows_of_one_call_are_duplicates),
 	    EACH(an_event_without_destination_is_skipped_or_failed),
 	    EACH(a_line_the_journal_does_not_know_is_adopted_once),
