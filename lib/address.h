@@ -15,7 +15,7 @@ struct address {
 /* Slices of `text`. -1 with DIAG_CONFIG and what was expected. */
 int address_parse(struct slice text, struct address *a, struct diag *d);
 
-bool address_is_loopback(
-    const struct address *a); /* by its text: 127.0.0.0/8, ::1, localhost and names below it (RFC 6761) */
+/* By its text: 127.0.0.0/8, ::1, localhost and names below it (RFC 6761). */
+bool address_is_loopback(const struct address *a);
 
 #endif

@@ -15,8 +15,8 @@ enum apply {
 enum apply apply_named(struct slice name); /* APPLY_NONE when there is no such */
 const char *apply_name(enum apply apply);
 
-/* The outcome: a part of `text`, or appended to `out` (which may move); SLICE_NONE when out of memory. `text` is well-formed UTF-8
- * and must not point into `out`. */
+/* The outcome: a part of `text`, or appended to `out` (which may move); SLICE_NONE
+ * when out of memory. `text` is well-formed UTF-8 and must not point into `out`. */
 struct slice apply_to(enum apply apply, struct slice text, struct buf *out);
 
 #endif

@@ -14,7 +14,8 @@ struct attempt_plan {
 	struct slice host, update_host;
 };
 
-/* `token_file` as for sender_target_new. Takes the dest over, also when it fails. 0, or -1 with DIAG_TRY_AGAIN (out of memory). */
+/* `token_file` as for sender_target_new. Takes the dest over, also
+ * when it fails. 0, or -1 with DIAG_TRY_AGAIN (out of memory). */
 int attempt_plan_init(struct attempt_plan *plan, struct dest *dest, const char *token_file, struct diag *d);
 void attempt_plan_free(struct attempt_plan *plan);
 

@@ -6,7 +6,7 @@
 #include "buf.h"
 
 void base64_add(struct buf *b, struct slice bytes); /* encoded, appended */
-int base64_add_decoded(struct buf *b,
-		       struct slice text); /* decoded, appended; -1, nothing appended, when it is not strict base64 */
+/* Decoded, appended; -1, nothing appended, when it is not strict base64. */
+int base64_add_decoded(struct buf *b, struct slice text);
 
 #endif

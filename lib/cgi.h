@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cgi: one request of a web server that speaks CGI/1.1 (RFC 3875): it stands in the environment and on standard input, its answer goes
- * to standard output. The path is PATH_INFO: what stands behind the script's own name. */
+/* cgi: one request of a web server that speaks CGI/1.1 (RFC 3875): it stands in the environment and on standard input,
+ * its answer goes to standard output. The path is PATH_INFO: what stands behind the script's own name. */
 #ifndef EVT_CGI_H
 #define EVT_CGI_H
 

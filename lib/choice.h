@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* choice: which deliveries evt-retry is asked for, what is to be done with them, and which options go together. Those that mean nothing
- * together are refused rather than passed over. */
+/* choice: which deliveries evt-retry is asked for, what is to be done with them, and which options go together. Those
+ * that mean nothing together are refused rather than passed over. */
 #ifndef EVT_CHOICE_H
 #define EVT_CHOICE_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* conf: reads configuration files strictly (evt-config(5)). Each key is asked for by name and type; what
- * nobody asked for is an error, keys that begin with "#" apart. The first error of a file is kept, names the file,
- * the JSON Pointer (but for the root, whose pointer is empty) and what was expected, and turns every later call into a no-op, so that a reader may take all
- * its keys in a straight line and look once at the end. Errors are DIAG_CONFIG. */
+/* conf: reads configuration files strictly (evt-config(5)). Each key is asked for by name and type; what nobody asked
+ * for is an error, keys that begin with "#" apart. The first error of a file is kept, names the file, the JSON Pointer
+ * (but for the root, whose pointer is empty) and what was expected, and turns every later call into a no-op, so that a
+ * reader may take all its keys in a straight line and look once at the end. Errors are DIAG_CONFIG. */
 #ifndef EVT_CONF_H
 #define EVT_CONF_H
 
@@ -41,8 +41,8 @@ bool conf_is_token(const char *text);
 bool conf_is_field_value(struct slice text);
 bool conf_is_one_of(const char *text, const char *const *list); /* ended by NULL; in either case */
 
-/* Where the file DIR/KIND/NAME.json is (`kind` NULL: DIR/NAME.json); refuses names other than [A-Za-z0-9._-]+, or starting with a dot,
- * and paths over `size`. 0, or -1 with DIAG_CONFIG. */
+/* Where the file DIR/KIND/NAME.json is (`kind` NULL: DIR/NAME.json); refuses names other than [A-Za-z0-9._-]+, or
+ * starting with a dot, and paths over `size`. 0, or -1 with DIAG_CONFIG. */
 int conf_path(char *path, size_t size, const char *dir, const char *kind, struct slice name, struct diag *d);
 
 /* Calls `each` with the name of every file DIR/KIND/NAME.json, in the order of names, until one returns -1. How many there were
@@ -62,30 +62,31 @@ void conf_end(struct conf_object *o);
 
 bool conf_has(struct conf_object *o, const char *key); /* does not count as asking */
 
-/* Each returns what it found, or the default. Strings are new: the caller owns and frees them; a NULL default is handed back as NULL.
+/* Each returns what it found, or the default; conf_span milliseconds ("30s"), conf_choice an index into a list that
+ * NULL ends. conf_child reads an object, which wants a conf_end of its own; conf_any takes whatever stands there,
+ * borrowed, NULL when absent. Strings are new: the caller owns and frees them; a NULL default is handed back as NULL.
  * `required` makes absence an error. */
 enum conf_need { CONF_OPTIONAL, CONF_REQUIRED };
 char *conf_string(struct conf_object *o, const char *key, enum conf_need need, const char *otherwise);
 int64_t conf_integer(struct conf_object *o, const char *key, int64_t least, int64_t most, int64_t otherwise);
 double conf_number(struct conf_object *o, const char *key, double least, double most, double otherwise);
 bool conf_bool(struct conf_object *o, const char *key, bool otherwise);
-int64_t conf_span(struct conf_object *o, const char *key, int64_t least_ms, int64_t most_ms,
-		  int64_t otherwise_ms); /* "30s" */
-int conf_choice(struct conf_object *o, const char *key, const char *const *choices,
-		int otherwise); /* index into a NULL-ended list */
-void conf_child(struct conf_object *o, const char *key, enum conf_need need,
-		struct conf_object *child);               /* an object; call conf_end on it too */
-json_t *conf_any(struct conf_object *o, const char *key); /* counts as asking; borrowed; NULL when absent */
+int64_t conf_span(struct conf_object *o, const char *key, int64_t least_ms, int64_t most_ms, int64_t otherwise_ms);
+int conf_choice(struct conf_object *o, const char *key, const char *const *choices, int otherwise);
+void conf_child(struct conf_object *o, const char *key, enum conf_need need, struct conf_object *child);
+json_t *conf_any(struct conf_object *o, const char *key);
 
-/* Records an error at `at` followed by "/key" (key may be NULL): what was expected, and what stood there when `met` is not NULL. Returns -1. */
+/* Records an error at `at` followed by "/key" (key may be NULL): what was
+ * expected, and what stood there when `met` is not NULL. Returns -1. */
 int conf_expected(struct conf_object *o, const char *key, const char *expected, const json_t *met);
 int conf_fail(struct conf_object *o, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Makes `child` the object `json`, which stands at `o`'s pointer followed by /key/index (index < 0: none), for objects inside arrays. Fails unless it is one. */
+/* Makes `child` the object `json`, which stands at `o`'s pointer followed by
+ * /key/index (index < 0: none), for objects inside arrays. Fails unless it is one. */
 void conf_element(struct conf_object *o, const char *key, int index, json_t *json, struct conf_object *child);
 
-/* The path of a file named by `key`, found like a secret's, and looked at: it must be there, and readable; one that is secret must
- * not be within reach of others. New; NULL when the key is absent. */
+/* The path of a file named by `key`, found like a secret's, and looked at: it must be there, and readable; one that is
+ * secret must not be within reach of others. New; NULL when the key is absent. */
 enum conf_file { CONF_FILE_OPEN, CONF_FILE_SECRET };
 char *conf_file(struct conf_object *o, const char *key, enum conf_file kind);
 
@@ -99,7 +100,8 @@ struct secrets {
 /* Reads the file named by `key` (relative to the folder, then to $CREDENTIALS_DIRECTORY). Refused if others have any
  * permission on it (mode & 007), if it is empty or missing. Never quotes its content. */
 void conf_secrets(struct conf_object *o, const char *key, enum conf_need need, struct secrets *s);
-/* The same of a file that is named elsewhere than in a configuration. 0, or -1 with DIAG_CONFIG; secrets_free in either case. */
+/* The same of a file that is named elsewhere than in a configuration.
+ * 0, or -1 with DIAG_CONFIG; secrets_free in either case. */
 int secrets_read(struct secrets *s, const char *folder, const char *path, struct diag *d);
 void secrets_free(struct secrets *s); /* and wipes them */
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* connection: one client's socket: bytes in, requests for intake, answers out. It knows no journal: a request that holds events
- * stops in CONNECTION_READY until whoever commits them calls connection_answer. One request at a time; those that follow
- * on the same connection wait in its buffer. After a refusal the answer goes out, the sending side is closed, and what still comes
- * is read and dropped for a moment, so that the sender reads the answer and not a reset. */
+/* connection: one client's socket: bytes in, requests for intake, answers out. It knows no journal: a request that
+ * holds events stops in CONNECTION_READY until whoever commits them calls connection_answer. One request at a time;
+ * those that follow on the same connection wait in its buffer. After a refusal the answer goes out, the sending side is
+ * closed, and what still comes is read and dropped for a moment, so that the sender reads the answer and not a
+ * reset. */
 #ifndef EVT_CONNECTION_H
 #define EVT_CONNECTION_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* csv: tables as text, RFC 4180: commas, fields in quotes where they hold commas, quotes or line breaks. A byte order mark in front is passed over. */
+/* csv: tables as text, RFC 4180: commas, fields in quotes where they hold
+ * commas, quotes or line breaks. A byte order mark in front is passed over. */
 #ifndef EVT_CSV_H
 #define EVT_CSV_H
 
@@ -13,8 +14,8 @@ struct csv {
 
 void csv_open(struct csv *csv, struct slice text);
 
-/* Takes the next row's fields, decoded, each appended to `values` and followed by a NUL; how many, 0 at the end, -1 with a literal in
- * *why: quotes that do not end, or something behind them. */
+/* Takes the next row's fields, decoded, each appended to `values` and followed by a NUL; how many, 0 at the end, -1
+ * with a literal in *why: quotes that do not end, or something behind them. */
 int csv_row(struct csv *csv, struct buf *values, const char **why);
 
 #endif

@@ -42,7 +42,8 @@ void db_note(struct db *db, enum diag_code code, const char *why);
 
 void db_script(struct db *db, const char *sql); /* one or more statements without parameters or rows */
 
-/* The statement of a string constant: prepared once, found again by the constant's address, reset and without bindings. Borrowed. */
+/* The statement of a string constant: prepared once, found again by
+ * the constant's address, reset and without bindings. Borrowed. */
 struct db_query *db_query(struct db *db, const char *sql);
 
 /* A statement of its own, for SQL put together at run time; ended with db_finish. */

@@ -29,9 +29,9 @@ struct delivery_report {
 	bool output_failed;
 };
 
-/* Until the input has ended and all that was read has come to an end, or is back in the journal. 0, or -1 when it had to end before:
- * the journal was not to be had for a minute (its own code), the input could not be read (DIAG_IO), or a second wish to stop
- * came (DIAG_TRY_AGAIN). The report is filled either way. */
+/* Until the input has ended and all that was read has come to an end, or is back in the journal. 0, or -1 when it had
+ * to end before: the journal was not to be had for a minute (its own code), the input could not be read (DIAG_IO), or a
+ * second wish to stop came (DIAG_TRY_AGAIN). The report is filled either way. */
 int delivery_run(const struct delivery_options *options, struct delivery_report *report, struct diag *d);
 
 #endif

@@ -77,7 +77,8 @@ static inline struct lane *delivery_lane(const struct attempt *a)
 	return a->lane;
 }
 
-/* However many requests of slow destinations are under way, there is a slot for the next destination: one alone leaves an eighth. */
+/* However many requests of slow destinations are under way, there is
+ * a slot for the next destination: one alone leaves an eighth. */
 static inline bool delivery_may_start(const struct delivery *r, const struct lane *l)
 {
 	return !r->closing && l->flying < DELIVERY_SHARE * (SENDER_SLOTS - r->flying) &&
@@ -94,15 +95,16 @@ static inline void delivery_land(struct delivery *r, struct lane *l)
 /* Told to stop, with no request under way, and the journal not to be had for a while: it is waited for no longer. */
 bool delivery_is_overdue(const struct delivery *r);
 
-/* Takes what is to be recorded, ended, given back and started, as far as one transaction goes, and has it committed. False when there
- * is nothing of that. Until delivery_end_turn has seen it end, no other turn begins, and nobody else touches the journal. */
+/* Takes what is to be recorded, ended, given back and started, as far as one transaction goes, and has it committed.
+ * False when there is nothing of that. Until delivery_end_turn has seen it end, no other turn begins, and nobody else
+ * touches the journal. */
 bool delivery_begin_turn(struct delivery *r, int64_t now);
 
-/* Looks whether the turn has ended, or, with `wait`, waits for it: it is r->over then. 0, also when it goes on, or when the journal was
- * not to be had: then all of it waits for another turn; -1 when that has lasted too long. */
+/* Looks whether the turn has ended, or, with `wait`, waits for it: it is r->over then. 0, also when it goes on, or when
+ * the journal was not to be had: then all of it waits for another turn; -1 when that has lasted too long. */
 int delivery_end_turn(struct delivery *r, bool wait, struct diag *d);
-void delivery_settle(struct delivery *r,
-		     struct delivery_turn *t); /* sends what was started, and lets go of what has ended */
+/* Sends what was started, and lets go of what has ended. */
+void delivery_settle(struct delivery *r, struct delivery_turn *t);
 
 /* The thread. */
 int delivery_commit_open(struct delivery *r, struct diag *d); /* DIAG_UNAVAILABLE */

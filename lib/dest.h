@@ -25,8 +25,8 @@ struct dest {
 	char *name;
 	bool program;       /* served by a program of the user's own: no url */
 	char *url, *method; /* RFC 6570 level 1 expressions after the host part; method in capitals */
-	char *update_url,
-	    *update_method; /* used once the subject's destination record is known (PATCH unless told); NULL: always `url` */
+	/* Used once the subject's destination record is known (PATCH unless told); NULL: always `url`. */
+	char *update_url, *update_method;
 	bool plain_http;       /* plain http to other hosts than this one is wanted */
 	struct dest_map *maps; /* in the order of the file: the first whose type fits */
 	size_t map_count;
@@ -42,8 +42,8 @@ struct dest {
 	struct answer_conditions refused_when; /* an answer of success that says no all the same */
 	struct statuses exists; /* and one of these, if `exists_when` is empty or met, counts as delivered */
 	struct answer_conditions exists_when;
-	struct answer_place record,
-	    exists_record;          /* where the destination record's id stands in either; may be nowhere */
+	/* Where the destination record's id stands in either; may be nowhere. */
+	struct answer_place record, exists_record;
 	struct answer_place reason; /* where the words of a refusal stand; nowhere: in the usual places */
 	char *idempotency_header;   /* NULL: none is sent ("idempotency_header": "") */
 	int64_t timeout_ms;

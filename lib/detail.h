@@ -25,8 +25,8 @@ int detail_write(struct detail *detail, struct journal *j, const struct journal_
  * or more than one (DIAG_NO), or it has expired (DIAG_NO). */
 int detail_write_raw(FILE *out, struct journal *j, const struct journal_filter *filter, struct diag *d);
 
-/* The pipeline that sends this delivery again, as a line for sh(1). False, nothing added, when none will: it is in processing, its payload
- * has expired, or it has no destination. */
+/* The pipeline that sends this delivery again, as a line for sh(1). False, nothing added, when none will: it is in
+ * processing, its payload has expired, or it has no destination. */
 bool detail_add_retry(struct buf *b, const struct journal_row *row, const char *config_option,
 		      const char *journal_option);
 

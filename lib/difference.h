@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* difference: what a map would change: for each line of a stream, what the map makes of it against what the journal has as sent to its
- * destination, or as the failure in the way of that. Changes nothing. */
+/* difference: what a map would change: for each line of a stream, what the map makes of it against what the journal has
+ * as sent to its destination, or as the failure in the way of that. Changes nothing. */
 #ifndef EVT_DIFFERENCE_H
 #define EVT_DIFFERENCE_H
 

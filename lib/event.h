@@ -67,9 +67,9 @@ struct event_parser {
 void event_parser_free(struct event_parser *p);
 
 /* Parses one line. The event's slices point into `line` and `p`, and live until the next parse. -1 with DIAG_DATA and a
- * reason in plain words (which attribute, what was expected) when it is not JSON, not an object, not CloudEvents
- * 1.0, lacks id, source or type, or has an attribute of the wrong type, an empty or over-long name, or both data and data_base64.
- * p->json stays that of the line, so that a caller may look into data: event_data_node says where. */
+ * reason in plain words (which attribute, what was expected) when it is not JSON, not an object, not CloudEvents 1.0,
+ * lacks id, source or type, or has an attribute of the wrong type, an empty or over-long name, or both data and
+ * data_base64. p->json stays that of the line, so that a caller may look into data: event_data_node says where. */
 int event_parse(struct event_parser *p, struct slice line, struct event *e, struct diag *d);
 uint32_t event_data_node(const struct event_parser *p); /* JTEXT_NOWHERE when there is no data member */
 
@@ -88,7 +88,8 @@ void event_rewrite(struct buf *b, struct event_parser *p, const struct event *e,
  * line that event_write would write with `destination_len` bytes of destination and the largest counters. */
 size_t event_line_size(const struct event *e, size_t destination_len);
 
-/* Is `text` fit to be an id, source, type or subject: not empty, at most EVENT_NAME_LIMIT bytes, UTF-8, no control characters? */
+/* Is `text` fit to be an id, source, type or subject: not empty, at
+ * most EVENT_NAME_LIMIT bytes, UTF-8, no control characters? */
 bool event_is_name(struct slice text);
 
 #endif

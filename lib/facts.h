@@ -19,10 +19,10 @@ struct facts_destination {
 struct facts {
 	int64_t now;
 	struct journal_tally tally; /* received in this hour of the clock and the 23 before */
-	int64_t
-	    refused; /* requests turned away at the door, in the hours of the clock that FACTS_QUIET_MS reaches into */
-	struct journal_arrival
-	    *arrivals; /* by source: of the last FACTS_QUIET_MS, and of the same hours of earlier weeks */
+	/* Requests turned away at the door, in the hours of the clock that FACTS_QUIET_MS reaches into. */
+	int64_t refused;
+	/* By source: of the last FACTS_QUIET_MS, and of the same hours of earlier weeks. */
+	struct journal_arrival *arrivals;
 	size_t arrival_count;
 	struct facts_destination *destinations;
 	size_t destination_count;

@@ -28,8 +28,8 @@ void failures_close(struct failures *f);
 /* Keeps a copy. 0; 1 when no other will fit: failures_commit is due; -1 with *d. */
 int failures_add(struct failures *f, const struct event *e, uint64_t line, const char *why, struct diag *d);
 
-/* Records all in one transaction and tells `each` of them what came of it. A delivery that the journal does not know is taken in first. A journal that is
- * busy for a while is waited for. */
+/* Records all in one transaction and tells `each` of them what came of it. A delivery that the journal does not know is
+ * taken in first. A journal that is busy for a while is waited for. */
 int failures_commit(struct failures *f, void (*each)(const struct failure *failure, void *context), void *context,
 		    struct diag *d);
 

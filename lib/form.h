@@ -27,7 +27,8 @@ struct slice form_value(const struct form *f, struct slice name); /* the first o
  * counts, when something in it is not UTF-8. */
 bool form_add_json(const struct form *f, struct buf *b);
 
-/* Appends names and values, one after the other, in the order of names and then values, each pair once: what Twilio signs. Sorts the fields. */
+/* Appends names and values, one after the other, in the order of names and
+ * then values, each pair once: what Twilio signs. Sorts the fields. */
 void form_add_sorted(struct form *f, struct buf *b);
 
 #endif

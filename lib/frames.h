@@ -14,12 +14,13 @@
 /* Its name, for sqlite3_open_v2; NULL, which stands for SQLite's own, when it cannot be registered. */
 const char *frames_vfs(void);
 
-/* Of a connection that was opened with it: shall a checkpoint of SQLITE_CHECKPOINT_TRUNCATE keep the file's blocks, and blank the WAL's
- * header? That says as well that nothing is in it, and neither gives blocks back nor takes them anew; but what stood there stays. */
+/* Of a connection that was opened with it: shall a checkpoint of SQLITE_CHECKPOINT_TRUNCATE keep the file's blocks, and
+ * blank the WAL's header? That says as well that nothing is in it, and neither gives blocks back nor takes them anew;
+ * but what stood there stays. */
 void frames_keep(sqlite3 *db, bool keep);
 
-/* Shall its commits be written, and left to the next sync of the WAL, whoever's that is? A power cut may undo them until then, the last
- * ones first; a crash does not. Never while a checkpoint is made. */
+/* Shall its commits be written, and left to the next sync of the WAL, whoever's that is? A power cut may undo them
+ * until then, the last ones first; a crash does not. Never while a checkpoint is made. */
 void frames_defer(sqlite3 *db, bool defer);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* handshake: what senders ask before they send, to see that the address is their customer's. Which sender a source belongs to is said
- * by its file; nothing else is answered. Such a request is never an event. */
+/* handshake: what senders ask before they send, to see that the address is their customer's. Which sender a source
+ * belongs to is said by its file; nothing else is answered. Such a request is never an event. */
 #ifndef EVT_HANDSHAKE_H
 #define EVT_HANDSHAKE_H
 
@@ -28,8 +28,8 @@ void handshake_free(struct handshake *h);
 
 enum handshake_result { HANDSHAKE_NOT, HANDSHAKE_DONE, HANDSHAKE_WRONG };
 
-/* One that stands in method and query, and comes unsigned. HANDSHAKE_DONE: the answer's text has been appended; it is text/plain.
- * HANDSHAKE_WRONG: its token is not ours. */
+/* One that stands in method and query, and comes unsigned. HANDSHAKE_DONE: the answer's
+ * text has been appended; it is text/plain. HANDSHAKE_WRONG: its token is not ours. */
 enum handshake_result handshake_asked(const struct handshake *h, const struct request *r, struct buf *answer);
 
 /* One that stands in a signed body. `key` is the source's first secret. *type is the answer's. */

@@ -8,11 +8,11 @@
 
 void html_add_text(struct buf *b, struct slice text);  /* on one line; nothing for SLICE_NONE */
 void html_add_block(struct buf *b, struct slice text); /* line by line, for <pre> */
-void html_add_bdi(struct buf *b,
-		  struct slice text); /* as html_add_text; whichever way it runs, it does not turn its neighbours */
+/* As html_add_text; whichever way it runs, it does not turn its neighbours. */
+void html_add_bdi(struct buf *b, struct slice text);
 
-void html_add_query(struct buf *b,
-		    struct slice text); /* percent-encoded for a value in a query (RFC 3986): only unreserved is left */
+/* Percent-encoded for a value in a query (RFC 3986): only unreserved is left. */
+void html_add_query(struct buf *b, struct slice text);
 
 void html_add_count(struct buf *b, int64_t count);                                   /* 12,345 */
 void html_add_time(struct buf *b, int64_t at, const struct show_style *style);       /* <time>, whole */

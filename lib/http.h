@@ -32,8 +32,8 @@ struct http_head {
 	bool close;   /* the connection ends with the answer */
 };
 
-/* Where the head at the start of `text` ends: behind its empty line, also one of bare line feeds, so that it is refused at once and
- * not waited for. 0: not yet. The first `seen` bytes have been looked at before. */
+/* Where the head at the start of `text` ends: behind its empty line, also one of bare line feeds, so that it is refused
+ * at once and not waited for. 0: not yet. The first `seen` bytes have been looked at before. */
 size_t http_head_end(struct slice text, size_t seen);
 
 /* Reads a whole head, its empty line included. 0, or -1 with *refusal. */
@@ -48,13 +48,14 @@ struct http_chunks {
 };
 enum http_chunked { HTTP_MORE, HTTP_DATA, HTTP_END, HTTP_BAD };
 
-/* Reads on in *text, which it shortens by what it has read. HTTP_DATA: *data is the next piece of content, a slice of *text; call
- * again. HTTP_MORE: *text is used up. HTTP_END: what is left of *text stands behind the body. */
+/* Reads on in *text, which it shortens by what it has read. HTTP_DATA: *data is the next piece of content, a slice of
+ * *text; call again. HTTP_MORE: *text is used up. HTTP_END: what is left of *text stands behind the body. */
 enum http_chunked http_chunks_read(struct http_chunks *c, struct slice *text, struct slice *data);
 
 const char *http_reason(int status); /* the reason phrase; "" for a status without one */
 
-/* Appends what stands behind %XX decoded (RFC 3986 section 2.1); with `form`, "+" is a blank. -1, nothing appended, when a % is followed by no two digits. */
+/* Appends what stands behind %XX decoded (RFC 3986 section 2.1); with `form`, "+"
+ * is a blank. -1, nothing appended, when a % is followed by no two digits. */
 int http_unescape(struct buf *b, struct slice text, bool form);
 
 /* The next "name=value" of a query or a form (both still encoded); false after the last. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* httpd: answers GET and HEAD on the one socket that a command was given, in one thread, each request at once and whole: for pages that a few
- * people look at. evt-receive has a server of its own (server.h); what is HTTP is read by the same parser (http.h). */
+/* httpd: answers GET and HEAD on the one socket that a command was given, in one thread, each request at once and
+ * whole: for pages that a few people look at. evt-receive has a server of its own (server.h); what is HTTP is read by
+ * the same parser (http.h). */
 #ifndef EVT_HTTPD_H
 #define EVT_HTTPD_H
 

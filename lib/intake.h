@@ -19,8 +19,7 @@ struct intake {
 	const struct source *source;     /* whose it is, also of a refusal; NULL: of none */
 	const char *cause;               /* of a refusal, a word of INTAKE_CAUSES */
 	const char *field, *field_value; /* a header that belongs to the refusal (Allow, WWW-Authenticate), or NULL */
-	struct journal_accept
-	    *rows; /* they and all they point to live until intake_clear, and as long as the request */
+	struct journal_accept *rows; /* with what they point to, until intake_clear, and no longer than the request */
 	size_t count;
 	/* An answer that the source's file, or a handshake, asks for, instead of the count of events; reply_status 0: none */
 	int reply_status;
@@ -46,8 +45,8 @@ void intake_clear(struct intake *in); /* before the next request: forgets the ro
 /* Before the body: finds the source a request is for. NULL when it is refused. Looks at method, path and headers only. */
 const struct source *intake_open(struct intake *in, const struct sources *all, const struct request *r);
 
-/* With the body: signature, content type, JSON, and a row for each event. An element that lacks its id or type becomes a row with
- * an error, under an id made from its text, so that a repeat of it is known for one. */
+/* With the body: signature, content type, JSON, and a row for each event. An element that lacks its id or type becomes
+ * a row with an error, under an id made from its text, so that a repeat of it is known for one. */
 void intake_body(struct intake *in, const struct source *s, const struct request *r, int64_t now);
 
 /* A record of a scheduled pull: a body that needs no signature. Precondition: `in` is clear. */
@@ -58,13 +57,13 @@ void intake_refuse(struct intake *in, int status, const char *format, ...) __att
 /* What became of the rows, once they are committed. */
 struct intake_count {
 	size_t accepted, duplicates, conflicts;
-	size_t repeats,
-	    failed; /* of the accepted: with a payload that is known under another id; that can go nowhere */
+	size_t repeats; /* of the accepted: with a payload that is known under another id */
+	size_t failed;  /* of the accepted: that can go nowhere */
 };
 void intake_count(const struct intake *in, struct intake_count *count); /* adds */
 
-/* Appends the body of the answer, to a refusal too, and says its type; returns its HTTP status: 202 something is new, 200 nothing is,
- * reply_status, or in->status. */
+/* Appends the body of the answer, to a refusal too, and says its type; returns its
+ * HTTP status: 202 something is new, 200 nothing is, reply_status, or in->status. */
 int intake_answer(const struct intake *in, struct buf *body, const char **type);
 
 #endif

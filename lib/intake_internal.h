@@ -8,7 +8,8 @@
 /* Memory of the request; NULL after refusing it when there is none. */
 void *intake_keep(struct intake *in, size_t size);
 
-/* A copy that lives as long as the rows. SLICE_NONE when out of memory, which reads as an absent value: the request is refused by then. */
+/* A copy that lives as long as the rows. SLICE_NONE when out of memory,
+ * which reads as an absent value: the request is refused by then. */
 struct slice intake_keep_text(struct intake *in, struct slice text);
 
 /* Rows and their events, all at once: a row points to its event, which must not move. NULL: refused. */

@@ -34,22 +34,24 @@ char *journal_path(const char *option);
 struct journal *journal_open(const char *path, enum journal_access access, struct diag *d);
 void journal_close(struct journal *j); /* NULL is fine; an open transaction is rolled back */
 
-/* For those who stay: is the file that was opened gone from its place, or another one there? Then commits would reach nobody. */
+/* For those who stay: is the file that was opened gone from its
+ * place, or another one there? Then commits would reach nobody. */
 bool journal_is_replaced(const struct journal *j);
 struct journal *journal_renew(const struct journal *j, struct diag *d); /* the same path; as JOURNAL_EXISTING. New */
 
 int journal_begin(struct journal *j, struct diag *d); /* waits for its turn, at most 10 s, or as long as told: */
 void journal_patience(struct journal *j, int64_t wait_ms);
-void journal_hurry(
-    struct journal
-	*j); /* from another thread: who waits for its turn, now or later, does so a tenth of a second at most */
+/* From another thread: who waits for its turn, now or later, does so a tenth of a second at most. */
+void journal_hurry(struct journal *j);
 int journal_commit(struct journal *j, struct diag *d);
 void journal_rollback(struct journal *j);
 
-/* Idle work: moves the WAL into the database when it has grown, without waiting for readers. Call it when nothing is pending. */
+/* Idle work: moves the WAL into the database when it has grown,
+ * without waiting for readers. Call it when nothing is pending. */
 void journal_idle(struct journal *j);
 
-/* Before closing, for those who open it for one request: who opens it next, while nobody holds it open, reads all of the WAL. */
+/* Before closing, for those who open it for one request: who opens it
+ * next, while nobody holds it open, reads all of the WAL. */
 void journal_leave(struct journal *j);
 
 enum journal_status {
@@ -78,8 +80,7 @@ struct journal_accept {
 	struct slice error;       /* present: journaled as failed with this text, nothing is due */
 	bool id_unsigned;         /* who sent it could have sent it before, under another id: look whether that is so */
 	enum journal_answer answer;
-	bool
-	    repeat; /* JOURNAL_ACCEPTED, and its source has sent that payload before, under another id: counted there */
+	bool repeat; /* JOURNAL_ACCEPTED, and its source sent that payload before, under another id: counted there */
 };
 
 /* An answer of JOURNAL_ACCEPTED is due at once. Two equal rows in one call: the second is the duplicate. */
@@ -137,7 +138,8 @@ struct journal_batch {
 };
 
 /* Claims up to `limit` (at most JOURNAL_CLAIM_ROWS) due deliveries and appends their lines; round the destinations in
- * turn, three first attempts to one retry, lapsed claims last; none of a destination whose breaker is open. Runs its own transaction. */
+ * turn, three first attempts to one retry, lapsed claims last; none of a destination whose breaker is open. Runs its
+ * own transaction. */
 int journal_claim(struct journal *j, const struct journal_route *routes, size_t route_count, size_t limit, int64_t now,
 		  struct journal_batch *batch, struct diag *d);
 
@@ -193,8 +195,8 @@ struct journal_start {
 	int64_t again_at;       /* for JOURNAL_HOLD: wall time at which asking again makes sense */
 	int attempt;            /* for JOURNAL_STARTED: its number over the delivery's life, from 1 */
 	int step;               /* its number since the delivery was last opened, from 1: the place in the schedule */
-	struct buf
-	    record; /* the subject's destination record so far, or empty; cleared and filled for JOURNAL_STARTED; the caller frees it */
+	/* The subject's destination record so far, or empty; cleared and filled for JOURNAL_STARTED; the caller frees it. */
+	struct buf record;
 };
 int journal_start(struct journal *j, struct journal_start *rows, size_t count, int64_t now, struct diag *d);
 
@@ -225,12 +227,13 @@ struct journal_end {
 	enum journal_status status; /* JOURNAL_SKIPPED or JOURNAL_FAILED */
 	const char *code;           /* "map", "filter" …; NULL for skipped */
 	struct slice reason;
-	enum journal_start_answer
-	    answer; /* JOURNAL_STARTED: done; JOURNAL_STALE, JOURNAL_REPEATED or JOURNAL_UNKNOWN: not */
+	/* JOURNAL_STARTED: done; JOURNAL_STALE, JOURNAL_REPEATED or JOURNAL_UNKNOWN: not. */
+	enum journal_start_answer answer;
 };
 int journal_end(struct journal *j, struct journal_end *rows, size_t count, int64_t now, struct diag *d);
 
-/* Puts claimed, or started but never sent, deliveries back without an attempt used, due at `due_at`. Stale claims are passed over. */
+/* Puts claimed, or started but never sent, deliveries back without an
+ * attempt used, due at `due_at`. Stale claims are passed over. */
 int journal_return(struct journal *j, const struct journal_ref *refs, size_t count, int64_t due_at, int64_t now,
 		   struct diag *d);
 
@@ -245,16 +248,16 @@ enum journal_reopened {
 	JOURNAL_GONE,       /* no such delivery any more */
 };
 
-/* Reopens, with a schedule begun anew, and claims each of `keys`; answers[i] says what came of keys[i]. *done is how many it got to:
- * at most JOURNAL_CLAIM_ROWS, fewer when JOURNAL_CLAIM_BYTES of lines are full. A failed, received or retrying one always goes; a
- * delivered or skipped one only `to` a named destination (SLICE_NONE: none is named), which takes the place of "none", and
- * which the event need not have had before. Runs its own transaction. */
+/* Reopens, with a schedule begun anew, and claims each of `keys`; answers[i] says what came of keys[i]. *done is how
+ * many it got to: at most JOURNAL_CLAIM_ROWS, fewer when JOURNAL_CLAIM_BYTES of lines are full. A failed, received or
+ * retrying one always goes; a delivered or skipped one only `to` a named destination (SLICE_NONE: none is named), which
+ * takes the place of "none", and which the event need not have had before. Runs its own transaction. */
 int journal_reopen(struct journal *j, const struct journal_key *keys, size_t count, struct slice to, int64_t now,
 		   struct journal_batch *batch, enum journal_reopened *answers, size_t *done, struct diag *d);
 
-/* Ends open deliveries as failed, with `why`: nobody wants to wait for them any longer; notes the same of failed ones, which then hold
- * nothing any more. answers[i]: JOURNAL_REOPENED for one that has been given up now, JOURNAL_BUSY, JOURNAL_ENDED_WELL for one that was
- * delivered, skipped or given up before, JOURNAL_GONE. Runs its own transaction. */
+/* Ends open deliveries as failed, with `why`: nobody wants to wait for them any longer; notes the same of failed ones,
+ * which then hold nothing any more. answers[i]: JOURNAL_REOPENED for one that has been given up now, JOURNAL_BUSY,
+ * JOURNAL_ENDED_WELL for one that was delivered, skipped or given up before, JOURNAL_GONE. Runs its own transaction. */
 int journal_give_up(struct journal *j, const struct journal_key *keys, size_t count, struct slice why, int64_t now,
 		    enum journal_reopened *answers, struct diag *d);
 
@@ -272,8 +275,8 @@ struct journal_filter {
 	const struct slice *ids; /* event ids */
 	size_t id_count;
 	int64_t limit; /* rows at most */
-	struct journal_key
-	    before; /* only rows behind this one, in the order of journal_list (paging); event 0: from the start */
+	/* Only rows behind this one, in the order of journal_list (paging); event 0: from the start. */
+	struct journal_key before;
 };
 
 /* One row of the history. Slices live until the callback returns. */
@@ -310,10 +313,12 @@ int journal_plan(struct journal *j, const struct journal_filter *filter,
 /* The payload as received. 0 with *stored false when it has expired; -1 on failure. The buffers are cleared first. */
 int journal_payload(struct journal *j, int64_t event, bool *stored, enum event_body *body, struct buf *content_type,
 		    struct buf *data, struct diag *d);
-/* Appends the delivery's line as it would be handed out, but without a claim: to be looked at. 0 with *stored false when the payload has expired. */
+/* Appends the delivery's line as it would be handed out, but without a claim:
+ * to be looked at. 0 with *stored false when the payload has expired. */
 int journal_line(struct journal *j, struct journal_key key, struct slice destination, bool *stored, struct buf *line,
 		 struct diag *d);
-/* The payload as last sent to that destination; false in *stored when nothing was sent, or it is as received, or it has expired. */
+/* The payload as last sent to that destination; false in *stored when
+ * nothing was sent, or it is as received, or it has expired. */
 int journal_sent(struct journal *j, struct journal_key key, bool *stored, struct buf *body, struct diag *d);
 
 /* What does not change with a delivery. */
@@ -357,7 +362,8 @@ struct journal_size {
 };
 int journal_size(struct journal *j, struct journal_size *size, struct diag *d);
 
-/* Reads all of the journal: SQLite's own check, and each payload against the digest of what was received. Needs no transaction. */
+/* Reads all of the journal: SQLite's own check, and each payload
+ * against the digest of what was received. Needs no transaction. */
 struct journal_verify {
 	/* Source and id are SLICE_NONE where it is about the database. Slices live until it returns. */
 	void (*each)(struct slice source, struct slice id, struct slice what, void *context);
@@ -375,7 +381,8 @@ struct journal_tally {
 };
 int journal_tally(struct journal *j, const struct journal_filter *filter, struct journal_tally *tally, struct diag *d);
 
-/* Deliveries by the hour of the clock (UTC) in which they were received: [0] is the hour that runs now, [1] the one before ... */
+/* Deliveries by the hour of the clock (UTC) in which they were
+ * received: [0] is the hour that runs now, [1] the one before ... */
 enum {
 	JOURNAL_HOURS = 24,
 	JOURNAL_DAYS = 7,
@@ -413,20 +420,19 @@ struct journal_course {
 	int64_t first_in_a_row_at;
 	int64_t last_delivered_at, last_troubled_at; /* 0: none */
 	int64_t last_recovered_at;
-	/* By the last outcome; [0] is the hour that ends with the ten minutes (of the clock) that now lies in. All above are of the last
-	 * JOURNAL_HOURS, but last_delivered_at, which is ever. */
+	/* By the last outcome; [0] is the hour that ends with the ten minutes (of the clock) that now lies in. All
+	 * above are of the last JOURNAL_HOURS, but last_delivered_at, which is ever. */
 	int64_t delivered_by_hour[JOURNAL_HOURS];
 	int64_t troubled_by_hour[JOURNAL_HOURS];
-	int64_t failures
-	    [JOURNAL_DAYS]
-	    [24]; /* attempts that failed, by the hour of the clock: [0][0] is the one that runs now, [1][0] the same a
-					     * day ago ... */
+	/* Attempts that failed, by the hour of the clock: [0][0] is the one that runs now, [1][0] the same a day ago ... */
+	int64_t failures[JOURNAL_DAYS][24];
 };
 int journal_courses(struct journal *j, int64_t now, bool (*each)(const struct journal_course *course, void *context),
 		    void *context, struct diag *d);
 
-/* Troubled deliveries with the same destination, the same code and errors that are alike (alike.h), the most frequent first; of the
- * 500 of each destination that came into trouble last, or of the 500 newest of a filter. `error` is the last one's. */
+/* Troubled deliveries with the same destination, the same code and errors that are alike (alike.h), the most frequent
+ * first; of the 500 of each destination that came into trouble last, or of the 500 newest of a filter. `error` is the
+ * last one's. */
 struct journal_trouble {
 	struct slice destination, code, error;
 	int64_t count, failed;     /* of `count`, for good */
@@ -441,8 +447,8 @@ int journal_troubles(struct journal *j, const struct journal_filter *filter, int
 struct journal_backlog {
 	struct slice destination;
 	int64_t waiting, processing;
-	int64_t late,
-	    late_since; /* due for long, but nobody claims them (those held by an earlier one not counted); up to JOURNAL_LATE_MOST */
+	/* Due for long, but nobody claims them (those held by an earlier one not counted); up to JOURNAL_LATE_MOST. */
+	int64_t late, late_since;
 	int64_t stuck;            /* in processing, neither claimed nor started for long */
 	int64_t processing_since; /* of the oldest in processing; 0: none */
 	struct slice processing_id;
@@ -453,7 +459,8 @@ struct journal_backlog {
 int journal_backlogs(struct journal *j, int64_t now, bool (*each)(const struct journal_backlog *backlog, void *context),
 		     void *context, struct diag *d);
 
-/* Events of a source, received since then (to ten minutes), whose payload had come before under another id. Sources without any are left out. */
+/* Events of a source, received since then (to ten minutes), whose payload
+ * had come before under another id. Sources without any are left out. */
 struct journal_repeat {
 	struct slice source, last_id; /* last_id: of the last of them; SLICE_NONE when it was pruned */
 	int64_t count, last_at;
@@ -470,8 +477,8 @@ struct journal_arrival {
 int journal_arrivals(struct journal *j, int64_t now, int64_t span_ms,
 		     bool (*each)(const struct journal_arrival *arrival, void *context), void *context, struct diag *d);
 
-/* How often deliveries came into a status, since the journal was made: pruning takes nothing away. JOURNAL_RECEIVED: accepted; JOURNAL_RETRYING: an
- * attempt failed and another will follow. Destination SLICE_NONE: none. */
+/* How often deliveries came into a status, since the journal was made: pruning takes nothing away. JOURNAL_RECEIVED:
+ * accepted; JOURNAL_RETRYING: an attempt failed and another will follow. Destination SLICE_NONE: none. */
 struct journal_ever {
 	struct slice destination, source;
 	enum journal_status status;
@@ -497,9 +504,9 @@ struct journal_progress {
 };
 
 struct journal_prune {
-	int64_t payloads_before,
-	    events_before; /* received before: payloads go, then all of it; never while a delivery is open. So do the headers of
-			    * refused requests, then their counts. */
+	/* Received before: payloads go, then all of it; never while a delivery is open. So do the headers of refused
+	 * requests, then their counts. */
+	int64_t payloads_before, events_before;
 	bool dry_run; /* count only */
 	struct journal_progress progress;
 	/* what came of it */
@@ -514,10 +521,10 @@ int journal_prune(struct journal *j, struct journal_prune *prune, struct diag *d
 struct journal_forgotten {
 	struct slice source, id, type;
 	int64_t received_at;
-	int64_t payload, sent, answers,
-	    errors;      /* bytes of its payload, -1 when there was none; how many of the others */
-	int64_t stopped; /* deliveries that were still open, and have ended thereby */
-	bool in_flight;  /* being sent at this moment: left as it is */
+	int64_t payload;               /* bytes of it, -1 when there was none */
+	int64_t sent, answers, errors; /* how many */
+	int64_t stopped;               /* deliveries that were still open, and have ended thereby */
+	bool in_flight;                /* being sent at this moment: left as it is */
 };
 
 /* All that the journal holds of one source record, for who asks to be forgotten (evt-prune(1) says what that is). */
@@ -535,7 +542,8 @@ struct journal_forget {
 	bool erased;
 	struct buf known_source; /* the source that it is; the caller frees it */
 };
-/* In small steps, like journal_prune; may simply be run again. Errors also: DIAG_USAGE when several sources have that subject. */
+/* In small steps, like journal_prune; may simply be run again. Errors
+ * also: DIAG_USAGE when several sources have that subject. */
 int journal_forget(struct journal *j, struct journal_forget *forget, struct diag *d);
 
 #endif

@@ -79,7 +79,8 @@ struct journal {
 /* Ends a transition: 0, or -1 after rolling the transaction back. */
 int journal_settle(struct journal *j, struct diag *d);
 
-/* The destination of that name; the first makes it when there is none. Borrowed until the transaction ends; NULL after a failure. */
+/* The destination of that name; the first makes it when there is
+ * none. Borrowed until the transaction ends; NULL after a failure. */
 struct journal_destination *journal_destination(struct journal *j, struct slice name);
 struct journal_destination *journal_destination_known(struct journal *j,
 						      struct slice name); /* NULL also when there is none */
@@ -98,7 +99,8 @@ struct journal_delivery {
 	bool has_code, troubled; /* has an error; the same while it is failed or retrying */
 };
 
-/* The number of that source, type and destination (share/sql/0001-journal.sql), given to it when it has none yet; 0 after a failure. */
+/* The number of that source, type and destination (share/sql/0001-journal.sql),
+ * given to it when it has none yet; 0 after a failure. */
 int64_t journal_kind(struct journal *j, struct slice source, struct slice type, int64_t destination);
 enum { JOURNAL_OF_SOURCE = -1 }; /* in place of a destination, with type SLICE_NONE: the source itself */
 void journal_forget_kinds(struct journal *j);
@@ -108,8 +110,8 @@ void journal_set_error(struct journal *j, struct db_query *q, const char *name, 
 void journal_save_errors(struct journal *j); /* what finds them; part of the commit */
 /* Texts that no delivery has any more go. Runs its own transactions. */
 int journal_drop_errors(struct journal *j, struct diag *d);
-/* Searching texts, case of ASCII letters ignored: pieces of the table that may hold `part`, those first that newer events may have.
- * How many; *found is new. */
+/* Searching texts, case of ASCII letters ignored: pieces of the table that may
+ * hold `part`, those first that newer events may have. How many; *found is new. */
 struct journal_texts {
 	int64_t block, until_event; /* no event behind this has one of them */
 };
@@ -118,8 +120,9 @@ int64_t journal_find_texts(struct journal *j, struct slice part, struct journal_
 enum { JOURNAL_TEXTS = 64 };
 size_t journal_read_texts(struct journal *j, int64_t block, struct slice part, int64_t ids[JOURNAL_TEXTS]);
 
-/* Every change of a delivery's status is told here: it leaves what it was when it was found, and enters another (`troubled`: failed or
- * retrying, with an error). `row` is as journal_find_delivery gave it, but for attempts and spent, which are the new ones. */
+/* Every change of a delivery's status is told here: it leaves what it was when it was found, and enters another
+ * (`troubled`: failed or retrying, with an error). `row` is as journal_find_delivery gave it, but for attempts and
+ * spent, which are the new ones. */
 void journal_count_leave(struct journal *j, const struct journal_delivery *row);
 void journal_count_enter(struct journal *j, const struct journal_delivery *row, enum journal_status status,
 			 bool troubled, int64_t now);
@@ -150,15 +153,17 @@ bool journal_find_delivery(struct journal *j, int64_t event, int64_t destination
 bool journal_find_named(struct journal *j, struct slice source, struct slice id, int64_t destination,
 			struct journal_delivery *row);
 
-/* Is the order of the destination's subjects kept? It is not until somebody asks; each call brings some more open deliveries into
- * the index, and new ones come into it from the first call on. The other one only looks, and needs no transaction. */
+/* Is the order of the destination's subjects kept? It is not until somebody asks; each call brings some more open
+ * deliveries into the index, and new ones come into it from the first call on. The other one only looks, and needs no
+ * transaction. */
 bool journal_order_is_kept(struct journal *j, struct journal_destination *to);
 bool journal_order_is_wanting(struct journal *j, struct slice destination);
 
 /* ---- a clock that was set back ---- */
 
 #define JOURNAL_CLOCK_SLACK_MS ((int64_t)60 * 1000) /* by less is not noticed, and delays nothing by more */
-/* Has it been, since anything was last noted for the destination? Then its breaker and rate begin anew from now, and its waits are to. */
+/* Has it been, since anything was last noted for the destination? Then
+ * its breaker and rate begin anew from now, and its waits are to. */
 void journal_mind_clock(struct journal_destination *to, int64_t now);
 /* The same; and something is noted for it now, with a time that lies ahead. */
 void journal_note_time(struct journal_destination *to, int64_t now);
@@ -183,10 +188,10 @@ int64_t journal_failed_before(struct journal *j, const struct journal_delivery *
 void journal_wake_next(struct journal *j, const struct journal_delivery *row, int64_t now);
 
 void journal_move_to_lane(struct journal *j, int64_t event, int64_t destination, enum journal_lane lane);
-void journal_put_off(struct journal *j, int64_t event, int64_t destination,
-		     int64_t due_at); /* it is not looked at before */
-/* Where one that is put back waits. First attempts are never due ahead: what lies ahead in their lane was accepted before a clock was
- * set back, and counts as due. */
+/* It is not looked at before. */
+void journal_put_off(struct journal *j, int64_t event, int64_t destination, int64_t due_at);
+/* Where one that is put back waits. First attempts are never due ahead: what lies
+ * ahead in their lane was accepted before a clock was set back, and counts as due. */
 enum journal_lane journal_lane_for(int64_t attempts, int64_t due_at, int64_t now);
 
 /* Notes an attempt's result (without head and answer). A late one takes the place of "unknown". */
@@ -198,7 +203,8 @@ void journal_note_unknown(struct journal *j, struct journal_destination *to, con
 /* The event's row as an event; its slices live until the row is left with db_done. NULL when its payload is gone. */
 struct db_query *journal_load_event(struct journal *j, int64_t event, struct event *e);
 
-/* Claims the row until the lease ends and appends its line to the batch. False, the row ended as failed, when its payload is gone. */
+/* Claims the row until the lease ends and appends its line to the
+ * batch. False, the row ended as failed, when its payload is gone. */
 bool journal_hand_out(struct journal *j, struct journal_destination *to, const struct journal_delivery *row,
 		      int64_t now, struct journal_batch *batch);
 
@@ -212,20 +218,20 @@ void journal_checkpoint(struct journal *j);
 
 /* A long work is done in steps, each a transaction that changes things for about so long: receipt waits behind each. */
 enum { JOURNAL_STEP_MS = 4 };
-/* After a step that began then (clock_monotonic): the others get as much time as it took, and what it wrote is moved from the WAL, lest
- * it grow until moving it takes long; then they get their time again. */
+/* After a step that began then (clock_monotonic): the others get as much time as it took, and what it wrote is moved
+ * from the WAL, lest it grow until moving it takes long; then they get their time again. */
 int journal_let_others(struct journal *j, int64_t began, struct diag *d);
 /* The event's payload, what was sent of it, and what was answered. */
 void journal_remove_payload(struct journal *j, int64_t event, int64_t now);
 void journal_tell(const struct journal_progress *p, const char *doing, int64_t done, int64_t of);
 /* Gives free pages back to the file system; *bytes is how many. */
 int journal_give_back(struct journal *j, const struct journal_progress *p, int64_t *bytes, struct diag *d);
-/* What was deleted before stands neither in the WAL any more nor in pages that are in use. *erased is false when somebody reads an
- * old state for too long; then nothing is lost by asking again. */
+/* What was deleted before stands neither in the WAL any more nor in pages that are in use. *erased is false when
+ * somebody reads an old state for too long; then nothing is lost by asking again. */
 int journal_erase(struct journal *j, const struct journal_progress *p, bool *erased, struct diag *d);
 
-/* Sums over the deliveries of a filter, those of each part of it apart: `add` is given the rows of all, which are to be added up.
- * Columns and group are of the aliases below. */
+/* Sums over the deliveries of a filter, those of each part of it apart: `add` is given the
+ * rows of all, which are to be added up. Columns and group are of the aliases below. */
 int journal_sum(struct journal *j, const struct journal_filter *f, const char *columns, const char *group,
 		void (*add)(struct db_query *row, void *context), void *context, struct diag *d);
 

@@ -161,8 +161,8 @@ int journal_tally(struct journal *j, const struct journal_filter *f, struct jour
 	bool every = !f->statuses && !f->source.ptr && !f->destination.ptr && !f->type.ptr;
 	if (!f->since && !f->until && every)
 		return tally_all(j, tally, d);
-	int64_t from = hour_of(f->since + TALLY_HOUR_MS - 1), to = f->until ? hour_of(f->until) : INT32_MAX, first,
-		last;
+	int64_t from = hour_of(f->since + TALLY_HOUR_MS - 1), to = f->until ? hour_of(f->until) : INT32_MAX;
+	int64_t first, last;
 	if (from >= to)
 		return tally_rows(j, f, tally, d);
 	if (tally_edge(j, f, f->since, from * TALLY_HOUR_MS, tally, d) < 0 ||

@@ -93,13 +93,10 @@ int jtext_pointer_parse(struct jtext_pointer *p, struct slice text); /* "" or "/
 void jtext_pointer_free(struct jtext_pointer *p);
 uint32_t jtext_at(const struct jtext *j, uint32_t node, const struct jtext_pointer *p); /* or JTEXT_NOWHERE */
 
-/* Writing. */
-void jtext_add_string(
-    struct buf *b,
-    struct slice text); /* quoted; control characters, " and \ escaped; bytes that are not UTF-8 become U+FFFD */
-void jtext_add_one_line(
-    struct buf *b,
-    struct slice raw); /* a valid JSON text, with its line breaks (which can only be white space) made blanks */
+/* Writing: a text, quoted, with control characters, " and \ escaped, and U+FFFD for bytes that are not UTF-8; a valid
+ * JSON text, with its line breaks (which can only be white space) made blanks. */
+void jtext_add_string(struct buf *b, struct slice text);
+void jtext_add_one_line(struct buf *b, struct slice raw);
 
 /* Numbers, without ever converting one. Both operands are valid JSON numbers of any length. */
 int jtext_number_compare(struct slice a, struct slice b); /* <0, 0, >0, by value: 1.10 equals 1.1 and 11e-1 */

@@ -24,7 +24,8 @@ struct lane {
 	int64_t pause_ms, paused_until; /* of one that is not usable */
 };
 
-/* Reads the destination's file. Its access token, if it needs one, is kept in the file "TOKENS-token-NAME" (NULL: in memory). NULL: out of memory. A lane whose file is missing or broken is not usable; *d says why. */
+/* Reads the destination's file. Its access token, if it needs one, is kept in the file "TOKENS-token-NAME" (NULL: in
+ * memory). NULL: out of memory. A lane whose file is missing or broken is not usable; *d says why. */
 enum lane_use { LANE_HTTP, LANE_PROGRAM }; /* who acts: we, or a program of the user's own */
 struct lane *lane_new(const char *config, const char *tokens, struct slice name, enum lane_use use, struct diag *d);
 void lane_free(struct lane *l); /* the attempts are not its own */
@@ -41,8 +42,8 @@ void lane_recall_after(struct lane *l, const struct attempt *ended);
 /* The clock was set back: whatever holds its lines is asked for again at once. */
 void lane_forget_holds(struct lane *l);
 
-/* When lines of a lane that is not usable may come again: soon, for the file may be mended at once, and then less and less often, for
- * whoever hands them out may not see what is wrong with it. */
+/* When lines of a lane that is not usable may come again: soon, for the file may be mended at once, and then less and
+ * less often, for whoever hands them out may not see what is wrong with it. */
 int64_t lane_due_again(struct lane *l, int64_t now);
 
 /* When to look again, at the latest, though nothing has happened; INT64_MAX: no need. */

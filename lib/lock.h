@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* lock: one process at a time, first come first served, with a bound on the wait. Others who want the journal left alone for a moment take flock(2) on the file. */
+/* lock: one process at a time, first come first served, with a bound on the wait.
+ * Others who want the journal left alone for a moment take flock(2) on the file. */
 #ifndef EVT_LOCK_H
 #define EVT_LOCK_H
 

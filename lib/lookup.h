@@ -20,8 +20,8 @@ struct lookup {
 	bool csv;
 };
 
-/* Loads the table at `node` of a map: an object, or the name of a file in the folder DIR/maps; `column` of a CSV file (SLICE_NONE: the
- * second). 0, or -1 with the error in `c`; lookup_free is due in either case. */
+/* Loads the table at `node` of a map: an object, or the name of a file in the folder DIR/maps; `column` of a CSV file
+ * (SLICE_NONE: the second). 0, or -1 with the error in `c`; lookup_free is due in either case. */
 int lookup_load(struct lookup *t, struct jconf *c, uint32_t node, const char *dir, struct slice column);
 void lookup_free(struct lookup *t);
 

@@ -24,8 +24,8 @@ struct mac_template {
 	size_t count;
 };
 
-/* Reads "{timestamp}.{body}", which stands at `key` (for messages). `allowed`: a bit (1 << enum mac_piece) for each piece that may
- * stand in it. */
+/* Reads "{timestamp}.{body}", which stands at `key` (for messages). `allowed`:
+ * a bit (1 << enum mac_piece) for each piece that may stand in it. */
 void mac_template_load(struct mac_template *t, struct conf_object *o, const char *key, const char *text,
 		       unsigned allowed);
 void mac_template_free(struct mac_template *t);

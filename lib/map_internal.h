@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the two halves of reading a map share: map.c reads the file and its lists of fields, map_field.c one field. All that load fail
- * as jconf does: -1, with the error in l->c. */
+/* What the two halves of reading a map share: map.c reads the file and its lists of fields, map_field.c one field. All
+ * that load fail as jconf does: -1, with the error in l->c. */
 #ifndef EVT_MAP_INTERNAL_H
 #define EVT_MAP_INTERNAL_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mapping: a map applied to an event. Values are copied as the text they came as; only what the map says changes them. For each field,
- * in this order: when, the value, apply, missing (and default, required), lookup, coerce, the rules. */
+/* mapping: a map applied to an event. Values are copied as the text they came as; only what the map says changes them.
+ * For each field, in this order: when, the value, apply, missing (and default, required), lookup, coerce, the rules. */
 #ifndef EVT_MAPPING_H
 #define EVT_MAPPING_H
 

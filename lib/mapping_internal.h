@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the two halves of applying a map share: mapping.c walks the plan and writes the places of the output, mapping_field.c makes the
- * value of one field, and tells what is wrong with it. */
+/* What the two halves of applying a map share: mapping.c walks the plan and writes the places of the output,
+ * mapping_field.c makes the value of one field, and tells what is wrong with it. */
 #ifndef EVT_MAPPING_INTERNAL_H
 #define EVT_MAPPING_INTERNAL_H
 
@@ -28,7 +28,8 @@ enum mapping_outcome { MAPPING_LEFT_OUT, MAPPING_WRITTEN, MAPPING_WRONG };
 
 struct origin_view mapping_view(const struct mapping_walk *w, const struct mapping_frame *frame);
 
-/* Appends the field's value to m->data, and its line to m->explain. WRONG: it has been told; what was appended counts for nothing. */
+/* Appends the field's value to m->data, and its line to m->explain.
+ * WRONG: it has been told; what was appended counts for nothing. */
 enum mapping_outcome mapping_write_field(struct mapping_walk *w, const struct map_field *f,
 					 const struct mapping_frame *frame);
 /* The same for a field whose source has nothing: its default, nothing, or an error. */

@@ -24,9 +24,9 @@ struct maps {
 void maps_open(struct maps *maps, const char *dir, struct slice only);
 void maps_close(struct maps *maps);
 
-/* The event's map, borrowed; *map is NULL when its destination has none, or when it has no destination. *when is the destination's own
- * condition, or NULL. -1 with DIAG_CONFIG when a file is missing or wrong, with DIAG_DATA when the destination has maps, but
- * none for this type. */
+/* The event's map, borrowed; *map is NULL when its destination has none, or when it has no destination. *when is the
+ * destination's own condition, or NULL. -1 with DIAG_CONFIG when a file is missing or wrong, with DIAG_DATA when the
+ * destination has maps, but none for this type. */
 int maps_for(struct maps *maps, const struct event *e, const struct map **map, const struct when **when,
 	     struct diag *d);
 

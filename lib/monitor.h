@@ -11,9 +11,9 @@
  * reads only that and the exit code, so what keeps it from judging is told there too. The severity is the exit code. */
 enum verdict_severity monitor_check(const char *path, bool json, const struct show_style *style, FILE *out);
 
-/* Stays, and tells each finding that calls for somebody once when it appears or its severity changes, and once when it is gone, until
- * nobody reads `out` any more or a signal ends the process. Judges when the journal changes, at most once a second, and once a minute. 0 when
- * the reader has gone; -1 with *d. */
+/* Stays, and tells each finding that calls for somebody once when it appears or its severity changes, and once when it
+ * is gone, until nobody reads `out` any more or a signal ends the process. Judges when the journal changes, at most
+ * once a second, and once a minute. 0 when the reader has gone; -1 with *d. */
 int monitor_follow(const char *path, const struct show_style *style, FILE *out, struct diag *d);
 
 #endif

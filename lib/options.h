@@ -37,8 +37,8 @@ struct options {
 	int operand_count;
 };
 
-/* `program` is a literal, "evt-NAME". `usage` is the whole text of --help. `short_own` and `long_own` are as for getopt_long(3); long
- * forms without a letter of their own have values over 255. */
+/* `program` is a literal, "evt-NAME". `usage` is the whole text of --help. `short_own` and `long_own` are as for
+ * getopt_long(3); long forms without a letter of their own have values over 255. */
 void options_open(struct options *o, const char *program, const char *usage, const char *short_own,
 		  const struct option *long_own, int argc, char **argv);
 int options_close(struct options *o); /* frees; the exit code */

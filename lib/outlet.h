@@ -29,8 +29,8 @@ int outlet_start(struct outlet *o, const char *journal, const char *config, int 
 void outlet_wake(struct outlet *o);   /* never blocks */
 void outlet_reaped(struct outlet *o); /* `gone` is readable: tells that nothing reads any more, once */
 
-/* Lets the child write what is due and waits for it: for wait_ms, then it is told to give back what it holds; < 0: as long as it
- * takes. */
+/* Lets the child write what is due and waits for it: for wait_ms, then
+ * it is told to give back what it holds; < 0: as long as it takes. */
 void outlet_stop(struct outlet *o, int64_t wait_ms);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* page: the history as HTML, whole in itself: it asks for nothing more, is read without a script, and says nothing by colour
- * alone. Live, it has addresses (view.h) for its filters, its places and its events; as a file, it has none, but a filter of its own
- * over the rows it holds. */
+/* page: the history as HTML, whole in itself: it asks for nothing more, is read without a script, and says nothing by
+ * colour alone. Live, it has addresses (view.h) for its filters, its places and its events; as a file, it has none, but
+ * a filter of its own over the rows it holds. */
 #ifndef EVT_PAGE_H
 #define EVT_PAGE_H
 

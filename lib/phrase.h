@@ -19,8 +19,8 @@ void phrase_free(struct phrase *p);
 
 enum phrase_result { PHRASE_MADE, PHRASE_MISSING, PHRASE_WRONG };
 
-/* Appends the text: strings as they are, numbers and booleans as JSON writes them. PHRASE_MISSING when a value is absent or null,
- * PHRASE_WRONG when one is an array or object; *which is that part. `decoded` is for passing use. */
+/* Appends the text: strings as they are, numbers and booleans as JSON writes them. PHRASE_MISSING when a value is
+ * absent or null, PHRASE_WRONG when one is an array or object; *which is that part. `decoded` is for passing use. */
 enum phrase_result phrase_make(const struct phrase *p, const struct origin_view *view, struct buf *decoded,
 			       struct buf *out, const struct phrase_part **which);
 

@@ -5,7 +5,8 @@
 
 #include "buf.h"
 
-/* Appends `text`, a JSON value, with a line for each member and element, and a newline behind. False, nothing added, when it is not JSON. */
+/* Appends `text`, a JSON value, with a line for each member and element,
+ * and a newline behind. False, nothing added, when it is not JSON. */
 bool pretty_add(struct buf *b, struct slice text);
 
 #endif

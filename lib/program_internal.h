@@ -24,11 +24,13 @@ void program_close(struct program *p);
 /* The destination's lane; its file's error is told once. NULL: out of memory. */
 struct lane *program_lane(struct program *p, struct slice name);
 
-/* The next line that has been read, parsed. 1, or 0 when there is none (any more: input_ended). Bad ones are told and passed over. */
+/* The next line that has been read, parsed. 1, or 0 when there is
+ * none (any more: input_ended). Bad ones are told and passed over. */
 int program_next(struct program *p, struct event *e);
 void program_refuse(struct program *p, const char *why); /* the line just read */
 
-/* Waits for input (unless `full`), a wish to stop or, with `watch`, the journal; at most that long. -1 with *d when the input fails. */
+/* Waits for input (unless `full`), a wish to stop or, with `watch`,
+ * the journal; at most that long. -1 with *d when the input fails. */
 int program_wait(struct program *p, bool full, int watch, int timeout_ms, struct diag *d);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* prometheus: the journal in figures, in Prometheus' text format 0.0.4, as the node exporter's textfile collector reads it. Counters come
- * from counts that pruning leaves alone. Labels are names of destinations, of sources and of statuses, and nothing else. */
+/* prometheus: the journal in figures, in Prometheus' text format 0.0.4, as the node exporter's textfile collector reads
+ * it. Counters come from counts that pruning leaves alone. Labels are names of destinations, of sources and of
+ * statuses, and nothing else. */
 #ifndef EVT_PROMETHEUS_H
 #define EVT_PROMETHEUS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* records: a scheduled pull. Lines of JSON, each a record of one source, are journaled in batches; a batch ends when it is full or
- * when no more input is there, so that a slow producer's records do not wait. */
+/* records: a scheduled pull. Lines of JSON, each a record of one source, are journaled in batches; a batch ends when it
+ * is full or when no more input is there, so that a slow producer's records do not wait. */
 #ifndef EVT_RECORDS_H
 #define EVT_RECORDS_H
 

@@ -20,7 +20,8 @@ struct resend_result {
 /* Reopens, claims and writes them through `f`, the oldest first. 0, also when the reader went away; -1 with *d. */
 int resend_run(const struct resend *r, const struct feed *f, struct resend_result *result, struct diag *d);
 
-/* Ends those of them that are still open as failed, for the reason `why`, and notes it with those that have failed. Nothing is written but refusals. */
+/* Ends those of them that are still open as failed, for the reason `why`, and
+ * notes it with those that have failed. Nothing is written but refusals. */
 int resend_give_up(const struct resend *r, struct journal *j, struct slice why, struct resend_result *result,
 		   struct diag *d);
 

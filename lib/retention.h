@@ -14,11 +14,12 @@ struct retention {
  * with DIAG_USAGE where `instead` is a part of the contradiction. */
 int retention_load(struct retention *r, const char *dir, const struct retention *instead, struct diag *d);
 
-/* A destination's "retry", of which `b` was read: an error of the conf when retries can go on for longer than payloads are kept. */
+/* A destination's "retry", of which `b` was read: an error of the
+ * conf when retries can go on for longer than payloads are kept. */
 void retention_check(struct conf_object *retry, const struct backoff *b);
 
-/* The same of all files of DIR/destinations, of which nothing else is looked at, for payloads that are kept that long: each that has
- * a longer schedule is told. */
+/* The same of all files of DIR/destinations, of which nothing else is looked at,
+ * for payloads that are kept that long: each that has a longer schedule is told. */
 void retention_warn(const char *dir, int64_t payloads_ms);
 
 #endif

@@ -57,24 +57,28 @@ struct rule_matcher {
 int rule_matcher_open(struct rule_matcher *m); /* -1: out of memory */
 void rule_matcher_close(struct rule_matcher *m);
 
-/* Takes a rule from the values of RULE_KEYS (JTEXT_NOWHERE: not there). 0, or -1 with the error in `c`; rule_free is due in either case. */
+/* Takes a rule from the values of RULE_KEYS (JTEXT_NOWHERE: not there).
+ * 0, or -1 with the error in `c`; rule_free is due in either case. */
 int rule_load(struct rule *r, struct jconf *c, const uint32_t values[RULE_KEY_COUNT]);
 void rule_free(struct rule *r);
 
 /* A pattern of a map, compiled; NULL with the error in `c`. New, for pcre2_code_free. */
 pcre2_code *rule_load_pattern(struct jconf *c, uint32_t node, struct slice *text);
 
-/* The types of values that can keep the rule when values of the types in `come` do: 0 when none can. With `coerce`, of what they become. */
+/* The types of values that can keep the rule when values of the types
+ * in `come` do: 0 when none can. With `coerce`, of what they become. */
 unsigned rule_admits(const struct rule *r, unsigned come, bool coerce);
 
-/* "coerce", for a rule with one type besides null: a value that is not of that type, but can be written as one that is, becomes it: "19.99" a
- * number, 19.99 and true strings, "yes", "true", "1" and 1 booleans. What cannot stays as it is. True when it changed. */
+/* "coerce", for a rule with one type besides null: a value that is not of that type, but can be written as one that is,
+ * becomes it: "19.99" a number, 19.99 and true strings, "yes", "true", "1" and 1 booleans. What cannot stays as it is.
+ * True when it changed. */
 bool rule_coerce(const struct rule *r, struct rule_value *v);
 
 /* Does the value keep the rule? When not, what it breaks is appended to `why`: "is not of type number". */
 bool rule_holds(const struct rule *r, const struct rule_value *v, const struct rule_matcher *m, struct buf *why);
 
-/* Appends text, or a value as JSON, for people: the first `most` bytes, whole characters only, control characters as JSON writes them. */
+/* Appends text, or a value as JSON, for people: the first `most` bytes,
+ * whole characters only, control characters as JSON writes them. */
 void rule_show_text(struct buf *b, struct slice text, size_t most);
 void rule_show(struct buf *b, const struct rule_value *v, size_t most);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* sender: many HTTP requests at once over kept-alive connections (libcurl's multi interface), in one thread. Speaks http and https
- * only, HTTP/2 over TLS where offered, TLS 1.2 at least; never follows a redirect. Whatever comes back is an answer; what it
- * means is outcome's business. */
+/* sender: many HTTP requests at once over kept-alive connections (libcurl's multi interface), in one thread. Speaks
+ * http and https only, HTTP/2 over TLS where offered, TLS 1.2 at least; never follows a redirect. Whatever comes back
+ * is an answer; what it means is outcome's business. */
 #ifndef EVT_SENDER_H
 #define EVT_SENDER_H
 
@@ -54,7 +54,8 @@ struct sender_answer {
 	void *slot;
 };
 
-/* The next request that has ended; false when none has. The answer's slices live until it is released, and so long is its slot taken. */
+/* The next request that has ended; false when none has. The answer's
+ * slices live until it is released, and so long is its slot taken. */
 bool sender_take(struct sender *s, struct sender_answer *answer);
 void sender_release(struct sender *s, struct sender_answer *answer);
 

@@ -21,10 +21,9 @@ struct show_style {
 struct show_style show_style_of(int fd, int64_t now);
 
 void show_add_line(struct buf *b, struct slice text); /* visible, on one line: a newline is \n, a tab \t */
-void show_add_block(struct buf *b, struct slice text,
-		    const char *indent); /* visible, line by line behind `indent`; ends in a newline */
-void show_add_tsv(struct buf *b,
-		  struct slice text); /* the same escapes, and \\ for a backslash, so that they can be undone */
+/* Visible, line by line behind `indent`; ends in a newline. */
+void show_add_block(struct buf *b, struct slice text, const char *indent);
+void show_add_tsv(struct buf *b, struct slice text);  /* the same escapes, and \\ for a backslash: they can be undone */
 void show_add_json(struct buf *b, struct slice text); /* a JSON string, or null for SLICE_NONE */
 void show_add_json_time(struct buf *b, int64_t at);   /* RFC 3339, or null for 0 */
 /* "NAME": text, or "NAME_base64" when it is not UTF-8 text; null for SLICE_NONE. `name` is a literal. */
@@ -36,8 +35,8 @@ int show_width(struct slice text); /* columns that visible text takes */
 void show_add_cell(struct buf *b, struct slice text, int columns, bool pad, const struct show_style *style);
 
 void show_add_time(struct buf *b, int64_t at, const struct show_style *style); /* 2026-11-23 06:31:39 +0100 */
-void show_add_short_time(struct buf *b, int64_t at,
-			 const struct show_style *style);                     /* 06:31:39, Nov 22 06:31, 2025-11-22 */
+/* 06:31:39, Nov 22 06:31, 2025-11-22 */
+void show_add_short_time(struct buf *b, int64_t at, const struct show_style *style);
 void show_add_span(struct buf *b, int64_t span_ms);                           /* 35 ms, 12 s, 5 min, 3 h, 2 days */
 void show_add_ago(struct buf *b, int64_t at, const struct show_style *style); /* 5 min ago, in 5 min, now */
 void show_add_bytes(struct buf *b, int64_t bytes);                            /* 188 bytes, 4.0 KiB */

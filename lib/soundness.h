@@ -7,7 +7,8 @@
 
 #include "journal.h"
 
-/* A line for each finding, and one for the whole. 0; or -1 with DIAG_DATA when there are findings, or why it could not be read. */
+/* A line for each finding, and one for the whole. 0; or -1 with
+ * DIAG_DATA when there are findings, or why it could not be read. */
 int soundness_write(FILE *out, struct journal *j, struct diag *d);
 
 #endif

@@ -74,7 +74,8 @@ bool source_reads_json(const struct source *s);
 
 bool source_route_takes(const struct source_route *route, const char *type);
 
-/* All files of DIR/sources. One broken file fails them all, with DIAG_CONFIG; so does a folder that is missing or holds none. */
+/* All files of DIR/sources. One broken file fails them all, with
+ * DIAG_CONFIG; so does a folder that is missing or holds none. */
 struct sources {
 	const char *dir; /* borrowed */
 	struct source **list;

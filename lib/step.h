@@ -31,9 +31,9 @@ struct step {
 	enum apply letters;  /* STEP_CASE */
 	pcre2_code *pattern; /* STEP_REPLACE */
 	struct slice text;   /* what is put in its place; what stands between the parts of split and join */
-	int64_t start,
-	    length; /* STEP_SUBSTRING: characters; a negative start counts from the end, length -1 is all the rest */
-	int power;  /* STEP_SCALE: of ten */
+	/* STEP_SUBSTRING: characters; a negative start counts from the end, length -1: all the rest. */
+	int64_t start, length;
+	int power; /* STEP_SCALE: of ten */
 	enum digest_algorithm algorithm;
 	struct date date;
 };
@@ -56,8 +56,9 @@ void step_room_free(struct step_room *room);
 
 enum step_result { STEP_DONE, STEP_MISSING, STEP_WRONG };
 
-/* Changes *v, which then points into `room`, until the step after the next. STEP_MISSING: nothing is left (first of no elements);
- * STEP_WRONG: the value is not one for this step; why not is appended to `why`: "is not of type string, which trim takes". */
+/* Changes *v, which then points into `room`, until the step after the next. STEP_MISSING: nothing is left (first of no
+ * elements); STEP_WRONG: the value is not one for this step; why not is appended to `why`: "is not of type string,
+ * which trim takes". */
 enum step_result step_apply(const struct step *s, struct rule_value *v, struct step_room *room,
 			    const struct rule_matcher *m, struct buf *why);
 

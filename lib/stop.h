@@ -8,8 +8,8 @@
 /* From now on SIGTERM and SIGINT are blocked: whoever waits lets them in while it does (ppoll, epoll_pwait). What they set. */
 const volatile sig_atomic_t *stop_hold(void);
 
-/* The same for those who wait with poll(2) alone: from now on each SIGTERM or SIGINT is a byte in this pipe, which never blocks, and interrupts
- * nothing. -1 with errno set. */
+/* The same for those who wait with poll(2) alone: from now on each SIGTERM or SIGINT is a byte in this pipe, which
+ * never blocks, and interrupts nothing. -1 with errno set. */
 int stop_pipe(void);
 
 #endif

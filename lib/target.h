@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* target: the places of a map's output, in the order in which they are written. Every value has one, and none holds another's. */
+/* target: the places of a map's output, in the order in which they
+ * are written. Every value has one, and none holds another's. */
 #ifndef EVT_TARGET_H
 #define EVT_TARGET_H
 
@@ -16,7 +17,8 @@ struct target {
 	struct target *first, *last, *next;
 };
 
-/* Makes a place, for a field or (NULL) for what is removed, and the objects on the way. -1 with the error at `node`: it collides with another. */
+/* Makes a place, for a field or (NULL) for what is removed, and the objects
+ * on the way. -1 with the error at `node`: it collides with another. */
 int target_add(struct target *root, const struct jtext_pointer *target, const struct map_field *field, struct jconf *c,
 	       uint32_t node);
 void target_find_arrays(struct target *root); /* when all have been added */

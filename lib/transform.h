@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* transform: what evt-transform does with a stream of lines. Each is mapped and written, passed on as it is (no map for it, mapped
- * already, or with an end of its own), or, when the map does not take it, journaled as failed. */
+/* transform: what evt-transform does with a stream of lines. Each is mapped and written, passed on as it is (no map for
+ * it, mapped already, or with an end of its own), or, when the map does not take it, journaled as failed. */
 #ifndef EVT_TRANSFORM_H
 #define EVT_TRANSFORM_H
 
@@ -26,8 +26,8 @@ struct transform_report {
 	bool reader_gone;     /* nobody reads the output any more: stopped early */
 };
 
-/* Reads to the end of the input. SIGPIPE must be ignored. 0, or -1 with what ended it: DIAG_CONFIG (a file is missing or wrong), DIAG_IO, or what
- * the journal answered. Everything before that has been written. */
+/* Reads to the end of the input. SIGPIPE must be ignored. 0, or -1 with what ended it: DIAG_CONFIG (a file is missing
+ * or wrong), DIAG_IO, or what the journal answered. Everything before that has been written. */
 int transform_run(const struct transform_options *options, struct transform_report *report, struct diag *d);
 
 #endif

@@ -43,8 +43,8 @@ int view_filter(struct view *a, struct journal_filter *filter, int64_t now, stru
 const char *view_name(enum view_key key);
 int64_t view_refresh_s(const struct view *a); /* 0: never; -1: no number that is taken */
 
-/* Appends "?since=2h&amp;status=failed": the address of the page that follows when `key` becomes `value` (NULL: is left out), fit for
- * a quoted attribute. The place in the list is forgotten unless it is what changes. */
+/* Appends "?since=2h&amp;status=failed": the address of the page that follows when `key` becomes `value` (NULL: is left
+ * out), fit for a quoted attribute. The place in the list is forgotten unless it is what changes. */
 void view_add(struct buf *b, const struct view *a, enum view_key key, const char *value);
 void view_add_event(struct buf *b, struct slice source, struct slice id); /* "?event=...&amp;source=..." */
 void view_add_whole(struct buf *b, const struct view *a);                 /* for a header: no HTML */
