@@ -12,9 +12,8 @@ enum {
 	HOLD_MS = 200,                 /* where nothing tells when a place will be free */
 };
 
-#define OPEN_FIRST_MS     (5 * CLOCK_SECOND)
-#define OPEN_LONGEST_MS   (5 * CLOCK_MINUTE)
-#define CLOCK_SET_BACK_MS (25 * CLOCK_HOUR)
+#define OPEN_FIRST_MS   (5 * CLOCK_SECOND)
+#define OPEN_LONGEST_MS (5 * CLOCK_MINUTE)
 
 /* ---- finding a line's delivery ---- */
 
@@ -57,7 +56,7 @@ static bool breaker_allows(struct journal_destination *to, struct journal_start 
 {
 	if (!to->open_until)
 		return true;
-	if (to->open_until > now && to->open_until < now + CLOCK_SET_BACK_MS) {
+	if (to->open_until > now) {
 		hold(start, JOURNAL_HOLD_BREAKER, to->open_until);
 		return false;
 	}
@@ -85,7 +84,8 @@ static bool rate_allows(struct journal_destination *to, struct journal_start *st
 	int64_t interval_us = (int64_t)(1000.0 / start->limits->rate_per_ms);
 	int64_t slack_us = interval_us > RATE_SLACK_US ? interval_us : RATE_SLACK_US;
 	int64_t now_us = now * 1000;
-	if (to->rate_at < now_us || to->rate_at > now_us + 2 * slack_us) /* idle since, or the clock was set back */
+	if (to->rate_at < now_us ||
+	    to->rate_at > now_us + 2 * slack_us) /* idle since; or the clock was set back, by less than is noticed */
 		to->rate_at = now_us;
 	if (to->rate_at + interval_us > now_us + slack_us) {
 		hold(start, JOURNAL_HOLD_RATE, (to->rate_at + interval_us - slack_us) / 1000 + 1);
@@ -323,10 +323,11 @@ static void settle_row(struct journal *j, const struct journal_delivery *row, co
 				     : again                        ? JOURNAL_RETRYING
 								    : JOURNAL_FAILED;
 	struct db_query *q = db_query(
-	    &j->db, "UPDATE delivery SET status = :status, lane = 1, due_at = :due_at, claim = :claim, "
-		    "started_at = NULL, updated_at = :now, http_status = nullif(:http_status, 0), code = :code, "
-		    "error = :error, record = coalesce(:record, record) "
-		    "WHERE event = :event AND destination = :destination");
+	    &j->db,
+	    "UPDATE delivery SET status = :status, lane = 1, due_at = :due_at, claim = :claim, "
+	    "claimed_at = :now, started_at = NULL, updated_at = :now, http_status = nullif(:http_status, 0), code = :code, "
+	    "error = :error, record = coalesce(:record, record) "
+	    "WHERE event = :event AND destination = :destination");
 	db_set_int(q, ":status", status);
 	if (again)
 		db_set_int(q, ":due_at", outcome->next_at);
@@ -417,6 +418,7 @@ static void return_one(struct journal *j, const struct journal_ref *ref, int64_t
 	if (!find_ref(j, ref, &row, &to) || judge_claim(&row, ref->claim) == JOURNAL_STALE)
 		return;
 	bool started = row.started_at;
+	journal_note_time(to, now);
 	if (started) {
 		to->in_flight--;
 		to->changed = true;

@@ -13,12 +13,6 @@ enum {
 #define PAUSE_FIRST_MS   CLOCK_MINUTE
 #define PAUSE_LONGEST_MS (4 * CLOCK_HOUR)
 #define HOLD_FAILED_MS   (5 * CLOCK_MINUTE)
-#define DUE_TOO_FAR_MS   (25 * CLOCK_HOUR) /* no wait is that long: the clock has been set back since */
-
-static int64_t too_far(enum journal_lane lane)
-{
-	return lane == LANE_FIRST ? JOURNAL_CLOCK_SLACK_MS : DUE_TOO_FAR_MS;
-}
 
 /* The deliveries of one destination that are due in one lane, looked up a few at a time. */
 struct queue {
@@ -214,10 +208,11 @@ static void hold_for_failed(struct journal *j, const struct turn *t, const struc
 			    int64_t now)
 {
 	int64_t again_at = now + HOLD_FAILED_MS;
+	journal_note_time(t->to, now);
 	if (row->status == JOURNAL_PROCESSING) {
 		journal_put_back(j, row, row->attempts, again_at, now);
 	} else {
-		journal_put_off(j, row->event, t->to->id, again_at);
+		journal_put_off(j, row->event, t->to->id, again_at, now);
 		journal_move_to_lane(j, row->event, t->to->id, LANE_RETRY);
 	}
 	struct buf why = BUF_INIT;
@@ -260,16 +255,12 @@ static void claim_one(struct journal *j, struct turn *t, int64_t event, int64_t 
 
 static void look_up(struct journal *j, const struct turn *t, enum journal_lane lane, int64_t now, struct queue *queue)
 {
-	struct db_query *q = db_query(&j->db, "SELECT event FROM (SELECT event, due_at FROM delivery "
-					      "WHERE destination = :destination AND lane = :lane AND due_at <= :now "
-					      "ORDER BY due_at, event LIMIT :limit) "
-					      "UNION ALL SELECT event FROM (SELECT event FROM delivery "
-					      "WHERE destination = :destination AND lane = :lane AND due_at > :far "
-					      "LIMIT :limit)");
+	struct db_query *q =
+	    db_query(&j->db, "SELECT event FROM delivery WHERE destination = :destination AND lane = :lane "
+			     "AND due_at <= :now ORDER BY due_at, event LIMIT :limit");
 	db_set_int(q, ":destination", t->to->id);
 	db_set_int(q, ":lane", lane);
 	db_set_int(q, ":now", now);
-	db_set_int(q, ":far", now + too_far(lane));
 	db_set_int(q, ":limit", QUEUE);
 	queue->next = 0;
 	for (queue->count = 0; queue->count < QUEUE && db_row(q); queue->count++)
@@ -331,7 +322,7 @@ static void open_turn(struct journal *j, struct turn *t, const struct journal_ro
 	t->to = journal_destination_known(j, slice_of(route->destination));
 	if (t->to && t->to->open_until) {
 		t->probe_only = true;
-		if (t->to->open_until > now && t->to->open_until < now + DUE_TOO_FAR_MS)
+		if (t->to->open_until > now)
 			t->to = NULL;
 	}
 }
@@ -411,18 +402,14 @@ int journal_claim(struct journal *j, const struct journal_route *routes, size_t 
 
 /* ---- when ---- */
 
-static int64_t lane_due(struct journal *j, int64_t destination, enum journal_lane lane, int64_t now)
+static int64_t lane_due(struct journal *j, int64_t destination, enum journal_lane lane)
 {
-	struct db_query *q = /* two selects: only a lone min() or max() is answered by the index alone */
-	    db_query(&j->db,
-		     "SELECT (SELECT min(due_at) FROM delivery WHERE destination = :destination AND lane = :lane "
-		     "AND due_at IS NOT NULL), (SELECT max(due_at) FROM delivery "
-		     "WHERE destination = :destination AND lane = :lane AND due_at IS NOT NULL)");
+	struct db_query *q =
+	    db_query(&j->db, "SELECT min(due_at) FROM delivery WHERE destination = :destination AND lane = :lane "
+			     "AND due_at IS NOT NULL");
 	db_set_int(q, ":destination", destination);
 	db_set_int(q, ":lane", lane);
-	int64_t due_at = INT64_MAX;
-	if (db_row(q) && !db_is_null(q, 0))
-		due_at = db_int(q, 1) > now + too_far(lane) ? now : db_int(q, 0);
+	int64_t due_at = db_row(q) && !db_is_null(q, 0) ? db_int(q, 0) : INT64_MAX;
 	db_done(q);
 	return due_at;
 }
@@ -430,8 +417,8 @@ static int64_t lane_due(struct journal *j, int64_t destination, enum journal_lan
 /* No destination row is cached here: this reads outside a transaction. */
 static int64_t route_due(struct journal *j, const char *name, int64_t now)
 {
-	struct db_query *q = db_query(&j->db, "SELECT id, open_until, mending > 0 OR seen_at > :latest "
-					      "FROM destination WHERE name = :name");
+	struct db_query *q =
+	    db_query(&j->db, "SELECT id, open_until, " JOURNAL_IS_SET_BACK " FROM destination WHERE name = :name");
 	db_set_text(q, ":name", slice_of(name));
 	db_set_int(q, ":latest", now + JOURNAL_CLOCK_SLACK_MS);
 	bool known = db_row(q), set_back = db_int(q, 2);
@@ -443,11 +430,10 @@ static int64_t route_due(struct journal *j, const char *name, int64_t now)
 		return now; /* its waits are to be looked at */
 	int64_t due_at = INT64_MAX;
 	for (enum journal_lane lane = LANE_FIRST; lane <= LANE_LAPSED; lane++) {
-		int64_t at = lane_due(j, id, lane, now);
+		int64_t at = lane_due(j, id, lane);
 		due_at = at < due_at ? at : due_at;
 	}
-	bool breaker_open = open_until > now && open_until < now + DUE_TOO_FAR_MS;
-	return breaker_open && due_at < open_until ? open_until : due_at;
+	return open_until > now && due_at < open_until ? open_until : due_at;
 }
 
 int journal_next_due(struct journal *j, const struct journal_route *routes, size_t route_count, int64_t now,
@@ -474,7 +460,7 @@ void journal_put_back(struct journal *j, const struct journal_delivery *row, int
 {
 	struct db_query *q = db_query(
 	    &j->db, "UPDATE delivery SET attempts = :attempts, status = iif(:attempts > 0, 4, 0), lane = :lane, "
-		    "due_at = :due_at, claim = claim + 1, started_at = NULL, updated_at = :now "
+		    "due_at = :due_at, claim = claim + 1, claimed_at = :now, started_at = NULL, updated_at = :now "
 		    "WHERE event = :event AND destination = :destination");
 	db_set_int(q, ":attempts", attempts);
 	db_set_int(q, ":lane", journal_lane_for(attempts, due_at, now));

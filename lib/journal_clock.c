@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Clocks that are set back. What waits until an instant of the wall clock would wait for so much longer. So each destination knows the
- * latest time at which anything was noted for it; once that lies ahead, its waits begin anew from the time it is now. */
+ * latest time at which anything was noted for it; once that lies ahead, its waits begin anew from the time it is now. Whoever makes a
+ * delivery due later notes the time; accepting notes none, but what it accepts is due at once, so that one due ahead in its lane tells as much. */
 #include "clock.h"
 #include "journal_internal.h"
 
 enum { AT_ONCE = 2048 }; /* rows that one transaction changes: some 20 ms */
 
-/* An open delivery that is not due yet. */
+/* An open delivery that is not due yet: it waits for so long. `claimed_at` of one that is not in processing any more is when that began. */
 struct wait {
-	int64_t event, due_at, claimed_at;
+	int64_t event, due_at, span;
 };
 
 static void set_back(struct journal_destination *to, int64_t now)
@@ -42,8 +43,8 @@ void journal_note_time(struct journal_destination *to, int64_t now)
 /* Has a clock been set back since its waits were looked at? *until is where that has got to; 0: it is not noted yet. */
 static bool is_wanting(struct journal *j, struct slice destination, int64_t now, int64_t *id, int64_t *until)
 {
-	struct db_query *q = db_query(&j->db, "SELECT id, mending FROM destination "
-					      "WHERE name = :name AND (mending > 0 OR seen_at > :latest)");
+	struct db_query *q =
+	    db_query(&j->db, "SELECT id, mending FROM destination WHERE name = :name AND " JOURNAL_IS_SET_BACK);
 	db_set_text(q, ":name", destination);
 	db_set_int(q, ":latest", now + JOURNAL_CLOCK_SLACK_MS);
 	bool wanting = db_row(q);
@@ -53,17 +54,18 @@ static bool is_wanting(struct journal *j, struct slice destination, int64_t now,
 	return wanting;
 }
 
-/* Those that were claimed at a time that is still to come, the ones due last first. No lock is held meanwhile: there may be many others
- * among them. */
+/* Those whose wait began at a time that is still to come, the ones due last first. New events, and what was never claimed, wait for nothing.
+ * No lock is held meanwhile: there may be many others among them. */
 static size_t find_waits(struct journal *j, int64_t destination, int64_t until, int64_t now, struct wait waits[AT_ONCE])
 {
-#define OF_LANE(lane)                                                                                                  \
-	"SELECT * FROM (SELECT event, due_at, claimed_at FROM delivery WHERE destination = :destination "              \
-	"AND lane = " lane " AND due_at > :now AND due_at <= :until AND (claimed_at IS NULL OR claimed_at > :latest) " \
-	"ORDER BY due_at DESC LIMIT :limit)"
-	struct db_query *q =
-	    db_query(&j->db, "SELECT * FROM (" OF_LANE("0") " UNION ALL " OF_LANE("1") " UNION ALL " OF_LANE(
-				 "2") " UNION ALL " OF_LANE("3") ") ORDER BY due_at DESC LIMIT :limit");
+#define OF_LANE(lane, began_at)                                                                                        \
+	"SELECT * FROM (SELECT event, due_at, coalesce(due_at - " began_at ", 0) FROM delivery "                       \
+	"WHERE destination = :destination AND lane = " lane " AND due_at > :now AND due_at <= :until "                 \
+	"AND coalesce(" began_at " > :latest, TRUE) ORDER BY due_at DESC LIMIT :limit)"
+#define OF_LATER_LANE(lane) " UNION ALL " OF_LANE(lane, "claimed_at")
+	struct db_query *q = db_query(&j->db, "SELECT * FROM (" OF_LANE("0", "NULL") OF_LATER_LANE("1") OF_LATER_LANE(
+						  "2") OF_LATER_LANE("3") ") ORDER BY due_at DESC LIMIT :limit");
+#undef OF_LATER_LANE
 #undef OF_LANE
 	db_set_int(q, ":destination", destination);
 	db_set_int(q, ":now", now);
@@ -77,20 +79,18 @@ static size_t find_waits(struct journal *j, int64_t destination, int64_t until, 
 	return count;
 }
 
-/* As if its wait, or its lease, had begun now; it cannot have been longer than from the claim to when it is due. One that was never
- * claimed waits for nothing. */
+/* As if its wait, or its lease, had begun now; unless others have changed it meanwhile. */
 static void begin_wait(struct journal *j, int64_t destination, const struct wait *wait, int64_t now)
 {
 	struct db_query *q =
 	    db_query(&j->db, "UPDATE delivery SET due_at = :due_at, claimed_at = iif(claimed_at IS NULL, NULL, :now) "
 			     "WHERE event = :event AND destination = :destination "
-			     "AND due_at = :was_due_at AND claimed_at IS nullif(:claimed_at, 0)");
-	db_set_int(q, ":due_at", wait->claimed_at ? now + wait->due_at - wait->claimed_at : now);
+			     "AND due_at = :was_due_at");
+	db_set_int(q, ":due_at", now + wait->span);
 	db_set_int(q, ":now", now);
 	db_set_int(q, ":event", wait->event);
 	db_set_int(q, ":destination", destination);
 	db_set_int(q, ":was_due_at", wait->due_at);
-	db_set_int(q, ":claimed_at", wait->claimed_at);
 	db_run(q);
 }
 
@@ -98,6 +98,8 @@ static void begin_waits(struct journal *j, struct journal_destination *to, int64
 			size_t count, int64_t now)
 {
 	journal_mind_clock(to, now);
+	if (!until)
+		to->mending = INT64_MAX;
 	for (size_t i = 0; i < count; i++)
 		begin_wait(j, to->id, &waits[i], now);
 	if (until && to->mending == until)

@@ -162,6 +162,10 @@ bool journal_order_is_wanting(struct journal *j, struct slice destination);
 /* ---- a clock that was set back ---- */
 
 #define JOURNAL_CLOCK_SLACK_MS ((int64_t)60 * 1000) /* by less is not noticed, and delays nothing by more */
+/* Of a destination's row: has it been, or is not all mended since? */
+#define JOURNAL_IS_SET_BACK                                                                                            \
+	"(mending > 0 OR seen_at > :latest OR EXISTS (SELECT 1 FROM delivery d "                                       \
+	"WHERE d.destination = destination.id AND d.lane = 0 AND d.due_at > :latest))"
 /* Has it been, since anything was last noted for the destination? Then
  * its breaker and rate begin anew from now, and its waits are to. */
 void journal_mind_clock(struct journal_destination *to, int64_t now);
@@ -189,9 +193,9 @@ void journal_wake_next(struct journal *j, const struct journal_delivery *row, in
 
 void journal_move_to_lane(struct journal *j, int64_t event, int64_t destination, enum journal_lane lane);
 /* It is not looked at before. */
-void journal_put_off(struct journal *j, int64_t event, int64_t destination, int64_t due_at);
-/* Where one that is put back waits. First attempts are never due ahead: what lies
- * ahead in their lane was accepted before a clock was set back, and counts as due. */
+void journal_put_off(struct journal *j, int64_t event, int64_t destination, int64_t due_at, int64_t now);
+/* Where one that is put back waits. First attempts are never due ahead:
+ * what lies ahead in their lane tells that a clock was set back. */
 enum journal_lane journal_lane_for(int64_t attempts, int64_t due_at, int64_t now);
 
 /* Notes an attempt's result (without head and answer). A late one takes the place of "unknown". */

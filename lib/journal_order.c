@@ -91,11 +91,12 @@ void journal_move_to_lane(struct journal *j, int64_t event, int64_t destination,
 	db_run(q);
 }
 
-void journal_put_off(struct journal *j, int64_t event, int64_t destination, int64_t due_at)
+void journal_put_off(struct journal *j, int64_t event, int64_t destination, int64_t due_at, int64_t now)
 {
-	struct db_query *q = db_query(
-	    &j->db, "UPDATE delivery SET due_at = :due_at WHERE event = :event AND destination = :destination");
+	struct db_query *q = db_query(&j->db, "UPDATE delivery SET due_at = :due_at, claimed_at = :now "
+					      "WHERE event = :event AND destination = :destination");
 	db_set_int(q, ":due_at", due_at);
+	db_set_int(q, ":now", now);
 	db_set_int(q, ":event", event);
 	db_set_int(q, ":destination", destination);
 	db_run(q);
@@ -138,5 +139,5 @@ void journal_wake_next(struct journal *j, const struct journal_delivery *row, in
 	if (held)
 		journal_move_to_lane(j, event, row->destination, attempts ? LANE_RETRY : LANE_FIRST);
 	if (put_off)
-		journal_put_off(j, event, row->destination, now);
+		journal_put_off(j, event, row->destination, now, now);
 }

@@ -532,6 +532,22 @@ static void a_retry_waits_no_longer_when_the_clock_is_set_back(void **state)
 	assert_int_equal(claim_at(&crm, now + 10 * CLOCK_MINUTE), 1);
 }
 
+static void a_wait_that_began_after_its_claim_is_no_longer_either(void **state)
+{
+	(void)state;
+	int64_t back_at = NOW + 20 * CLOCK_MINUTE, now = NOW + 5 * CLOCK_MINUTE, at;
+	accept_at("evt_1", NULL, "{}", NOW);
+	claim_at(&crm, NOW);
+	struct journal_ref ref = {
+	    .source = SLICE("hubspot"), .id = SLICE("evt_1"), .destination = SLICE("crm"), .claim = 1};
+	assert_int_equal(journal_begin(j, &d), 0);
+	assert_int_equal(journal_return(j, &ref, 1, back_at + CLOCK_HOUR, back_at, &d), 0);
+	assert_int_equal(journal_commit(j, &d), 0);
+	assert_int_equal(claim_at(&crm, now), 0);
+	assert_int_equal(journal_next_due(j, &crm, 1, now, &at, &d), 0);
+	assert_int_equal(at, now + CLOCK_HOUR);
+}
+
 static void a_lease_is_neither_lost_nor_longer_when_the_clock_is_set_back(void **state)
 {
 	(void)state;
@@ -978,6 +994,7 @@ int main(void)
 	    EACH(destinations_take_turns_and_retries_have_their_share),
 	    EACH(a_due_time_no_wait_can_explain_counts_as_due),
 	    EACH(a_retry_waits_no_longer_when_the_clock_is_set_back),
+	    EACH(a_wait_that_began_after_its_claim_is_no_longer_either),
 	    EACH(a_lease_is_neither_lost_nor_longer_when_the_clock_is_set_back),
 	    EACH(a_breaker_and_a_rate_hold_no_longer_when_the_clock_is_set_back),
 	    EACH(however_many_wait_all_do_so_from_the_new_time),
