@@ -41,12 +41,14 @@ struct retry {
 
 static int print_plan(struct retry *r, struct diag *d)
 {
-	bool any;
+	struct plan_result result;
 	if (r->choice.mode == CHOICE_DUE)
 		r->choice.filter.due_by = clock_now();
-	if (plan_print(r->journal, &r->choice.filter, &any, d) < 0)
+	if (plan_print(r->journal, &r->choice, &result, d) < 0)
 		return diag_report(d);
-	return any || r->choice.mode == CHOICE_DUE ? DIAG_OK : DIAG_NO;
+	if (r->choice.mode == CHOICE_DUE)
+		return DIAG_OK;
+	return result.matched && !result.refused ? DIAG_OK : DIAG_NO;
 }
 
 /* Deliveries to a destination that has no usable file stay where they are; somebody must hear of it. */

@@ -3,10 +3,15 @@
 #ifndef EVT_PLAN_H
 #define EVT_PLAN_H
 
-#include "journal.h"
+#include "choice.h"
 
-/* Prints a line for each destination, status, type and error, tab-separated, as evt-retry(1) describes it; *any: was there one?
- * 0, or -1 with *d. */
-int plan_print(struct journal *j, const struct journal_filter *filter, bool *any, struct diag *d);
+/* Deliveries: how many are meant, and how many of them the real run would refuse, which is told on standard error. */
+struct plan_result {
+	int64_t matched, refused;
+};
+
+/* Prints a line for each destination, status, type and error,
+ * tab-separated, as evt-retry(1) describes it. 0, or -1 with *d. */
+int plan_print(struct journal *j, const struct choice *choice, struct plan_result *result, struct diag *d);
 
 #endif

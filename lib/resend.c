@@ -91,6 +91,13 @@ enum {
 	NAMED_MOST = 20 /* for each reason; beyond, they are counted alone */
 };
 
+static const char ended_already[] = "has ended already";
+
+const char *resend_reason(enum journal_reopened answer, bool given_up)
+{
+	return given_up && answer == JOURNAL_ENDED_WELL ? ended_already : reasons[answer].many;
+}
+
 /* `ended`: what is said of one that has ended, where that is not JOURNAL_ENDED_WELL's own words. */
 static void tell_refusals(const struct selection *s, size_t first, const enum journal_reopened *answers, size_t count,
 			  const char *ended, struct resend_result *result)
@@ -107,12 +114,12 @@ static void tell_refusals(const struct selection *s, size_t first, const enum jo
 	}
 }
 
-static void tell_counts(const struct selection *s, const char *ended, const struct resend_result *result)
+static void tell_counts(const struct selection *s, bool given_up, const struct resend_result *result)
 {
 	for (int i = 0; s->count > 1 && i < (int)REASONS; i++)
 		if (result->refused_for[i])
 			diag_error("%" PRId64 " of %zu refused: %s", result->refused_for[i], s->count,
-				   i == JOURNAL_ENDED_WELL && ended ? ended : reasons[i].many);
+				   resend_reason((enum journal_reopened)i, given_up));
 }
 
 static int send_all(const struct resend *r, const struct feed *f, const struct selection *s,
@@ -140,7 +147,6 @@ static void free_selection(struct selection *s)
 int resend_give_up(const struct resend *r, struct journal *j, struct slice why, struct resend_result *result,
 		   struct diag *d)
 {
-	static const char ended[] = "has ended already";
 	*result = (struct resend_result){0};
 	struct selection s = {.text = BUF_INIT};
 	enum journal_reopened answers[JOURNAL_CLAIM_ROWS];
@@ -150,9 +156,9 @@ int resend_give_up(const struct resend *r, struct journal *j, struct slice why, 
 		size_t count = s.count - next < JOURNAL_CLAIM_ROWS ? s.count - next : JOURNAL_CLAIM_ROWS;
 		status = journal_give_up(j, s.keys + next, count, why, clock_now(), answers, d);
 		if (status == 0)
-			tell_refusals(&s, next, answers, count, ended, result);
+			tell_refusals(&s, next, answers, count, ended_already, result);
 	}
-	tell_counts(&s, ended, result);
+	tell_counts(&s, true, result);
 	free_selection(&s);
 	return status;
 }
@@ -166,7 +172,7 @@ int resend_run(const struct resend *r, const struct feed *f, struct resend_resul
 	result->matched = (int64_t)s.count;
 	if (status == 0)
 		status = send_all(r, f, &s, result, batch, d);
-	tell_counts(&s, NULL, result);
+	tell_counts(&s, false, result);
 	if (batch)
 		buf_free(&batch->lines);
 	free(batch);

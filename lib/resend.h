@@ -17,6 +17,9 @@ struct resend_result {
 	struct feed_result fed;
 };
 
+/* In how few words a number of deliveries is refused for that; `given_up`: refused to be given up. */
+const char *resend_reason(enum journal_reopened answer, bool given_up);
+
 /* Reopens, claims and writes them through `f`, the oldest first. 0, also when the reader went away; -1 with *d. */
 int resend_run(const struct resend *r, const struct feed *f, struct resend_result *result, struct diag *d);
 

@@ -211,6 +211,29 @@ fail() {
 	[ "$(query "select count(*) from history where destination = 'log'")" -eq 0 ]
 }
 
+@test "--dry-run says what would be refused, as the real run does" {
+	start_destination
+	write_destination crm <<<'{"url": "'"$DEST_URL"'/orders", "record": "/id"}'
+	accept o1
+	evt-retry | evt-deliver
+	accept o2 o3 o4
+	evt-retry | jq -c 'select(.id != "o2") | .evterror = "made up"' | evt-deliver
+	printf '{"id":"x1","type":"other.thing"}\n' | evt-receive -q -s orders >/dev/null
+	sqlite3 "$EVT_JOURNAL" "delete from payload where event = 4"
+	run --separate-stderr -1 evt-retry -n o1 o2 o3 o4 x1
+	[ "$(cut -f 1-3 <<<"$output" | sort)" = "$(printf '1\tcrm\tdelivered\n1\tcrm\tprocessing\n2\tcrm\tfailed\n1\t-\tskipped\n' | sort)" ]
+	local planned=${stderr//would be /}
+	run --separate-stderr -1 evt-retry o1 o2 o3 o4 x1
+	[ "$(jq -r .id <<<"$output")" = o3 ]
+	[ "$planned" = "$(grep ' of 5 ' <<<"$stderr")" ]
+	# With a destination, delivered and skipped ones go; given up, they have ended.
+	run --separate-stderr -0 evt-retry -n -d crm o1 x1
+	[ -z "$stderr" ]
+	run --separate-stderr -1 evt-retry -n --give-up 'no more' o1 o2
+	[ "$stderr" = $'evt-retry: 1 of 2 would be refused: in processing\nevt-retry: 1 of 2 would be refused: has ended already' ]
+	[ "$(status_of o2)" = processing ]
+}
+
 @test "--delivered sends again what has arrived, where -d says" {
 	start_destination
 	write_destination crm <<<'{"url": "'"$DEST_URL"'/orders", "record": "/id"}'
