@@ -241,7 +241,7 @@ static void finish_request(struct connection_hall *hall, struct connection *c)
 		enter(hall, c, CONNECTION_READY, 0);
 }
 
-/* Moves the content of the chunks that have come together, right behind the head. */
+/* Moves the content of the chunks that have come together, right behind the head. HTTP_DATA: there is more of it than the source takes. */
 static enum http_chunked join_chunks(struct connection *c)
 {
 	struct slice text = {c->in.data + c->raw, c->in.len - c->raw}, data;
@@ -252,6 +252,8 @@ static enum http_chunked join_chunks(struct connection *c)
 		c->body += data.len;
 	}
 	c->raw = c->in.len - text.len;
+	if (result == HTTP_MORE && c->body + c->x->chunks.left > limit)
+		return HTTP_DATA; /* a size that says it will be too much */
 	if (result == HTTP_MORE)
 		c->in.len = c->raw = c->head + c->body;
 	return result;
@@ -347,6 +349,14 @@ static void pass_blank(struct connection *c)
 	c->blank = true;
 }
 
+static void refuse_head(struct connection_hall *hall, struct connection *c)
+{
+	if (memchr(c->in.data, '\n', HTTP_HEAD_LIMIT))
+		refuse_early(hall, c, 431, "a head of more than 16384 bytes");
+	else
+		refuse_early(hall, c, 414, "a request line of more than 16384 bytes");
+}
+
 static void advance(struct connection_hall *hall, struct connection *c)
 {
 	if (c->phase == CONNECTION_BODY) {
@@ -357,7 +367,7 @@ static void advance(struct connection_hall *hall, struct connection *c)
 		pass_blank(c);
 	size_t len = http_head_end(buf_slice(&c->in), c->seen);
 	if (len > HTTP_HEAD_LIMIT || (len == 0 && c->in.len > HTTP_HEAD_LIMIT))
-		refuse_early(hall, c, 431, "a head of more than 16384 bytes");
+		refuse_head(hall, c);
 	else if (len)
 		take_head(hall, c, len);
 	else

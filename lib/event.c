@@ -180,6 +180,8 @@ static int take_text(struct event_parser *p, uint32_t node, const struct attribu
 {
 	if (jtext_type(&p->json, node) != JTEXT_STRING)
 		return wrong(d, a, "a string");
+	if (a->kind != REASON && p->json.nodes[node].escaped && !jtext_is_whole(&p->json, node))
+		return wrong(d, a, "whole surrogate pairs");
 	struct slice text = a->kind == REASON ? take_reason(p, node, a) : jtext_string(&p->json, node, &p->text);
 	if (!text.ptr)
 		return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");

@@ -307,7 +307,19 @@ int http_head_read(struct http_head *head, struct slice text, struct http_refusa
 
 /* ---- chunks: RFC 9112 section 7.1. One byte at a time, but for content. ---- */
 
-enum { SIZE, EXTENSION, SIZE_LF, CONTENT, CONTENT_CR, CONTENT_LF, TRAILER, TRAILER_LINE, TRAILER_LF, LAST_LF };
+enum {
+	SIZE,
+	EXTENSION,
+	SIZE_LF,
+	CONTENT,
+	CONTENT_CR,
+	CONTENT_LF,
+	TRAILER,
+	TRAILER_NAME,
+	TRAILER_LINE,
+	TRAILER_LF,
+	LAST_LF
+};
 
 static enum http_chunked take_size(struct http_chunks *c, char byte)
 {
@@ -333,6 +345,16 @@ static enum http_chunked take_extra(struct http_chunks *c, char byte, int after)
 	return HTTP_MORE;
 }
 
+/* Of a trailer; nothing is wanted of it, but it must be one (RFC 9112 section 5). */
+static enum http_chunked take_name(struct http_chunks *c, char byte)
+{
+	if (byte == ':')
+		c->state = TRAILER_LINE;
+	else if (!(classes[(unsigned char)byte] & TOKEN))
+		return HTTP_BAD;
+	return ++c->extra > HTTP_CHUNK_EXTRA ? HTTP_BAD : HTTP_MORE;
+}
+
 static enum http_chunked take_byte(struct http_chunks *c, char byte)
 {
 	switch (c->state) {
@@ -351,8 +373,10 @@ static enum http_chunked take_byte(struct http_chunks *c, char byte)
 		c->state = SIZE;
 		return byte == '\n' ? HTTP_MORE : HTTP_BAD;
 	case TRAILER:
-		c->state = byte == '\r' ? LAST_LF : TRAILER_LINE;
+		c->state = byte == '\r' ? LAST_LF : TRAILER_NAME;
 		return byte == '\r' || classes[(unsigned char)byte] & TOKEN ? HTTP_MORE : HTTP_BAD;
+	case TRAILER_NAME:
+		return take_name(c, byte);
 	case TRAILER_LINE:
 		return take_extra(c, byte, TRAILER_LF);
 	case TRAILER_LF:
@@ -402,6 +426,7 @@ const char *http_reason(int status)
 		       {405, "Method Not Allowed"},
 		       {408, "Request Timeout"},
 		       {413, "Content Too Large"},
+		       {414, "URI Too Long"},
 		       {415, "Unsupported Media Type"},
 		       {417, "Expectation Failed"},
 		       {421, "Misdirected Request"},

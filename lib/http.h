@@ -11,7 +11,7 @@
 
 enum {
 	HTTP_HEADERS = 100,          /* lines of a head; more: 431 */
-	HTTP_HEAD_LIMIT = 16 * 1024, /* bytes of a head; more: 431 */
+	HTTP_HEAD_LIMIT = 16 * 1024, /* bytes of a head; more: 431, or 414 when its first line alone is longer */
 	HTTP_CHUNK_EXTRA =
 	    8 * 1024, /* bytes of a chunked body that are neither sizes nor content: extensions and trailers */
 };

@@ -104,6 +104,7 @@ static const char *cause_of(int status)
 		return "too-large";
 	case 415:
 		return "type";
+	case 414:
 	case 431:
 		return "headers";
 	case 503:
@@ -285,6 +286,8 @@ static struct slice pointed_at(struct intake *in, uint32_t node)
 		return SLICE_NONE;
 	switch (jtext_type(&in->json, node)) {
 	case JTEXT_STRING:
+		if (in->json.nodes[node].escaped && !jtext_is_whole(&in->json, node))
+			return SLICE_NONE;
 		buf_clear(&in->scratch);
 		struct slice text = jtext_string(&in->json, node, &in->scratch);
 		return in->json.nodes[node].escaped ? intake_keep_text(in, text) : text;

@@ -122,13 +122,28 @@ static void take_batch(struct intake *in, const struct source *s, struct slice t
 		take_element(in, s, jtext_raw(j, n));
 }
 
-/* ---- binary: attributes in headers, their values percent-encoded (section 3.1.3.2) ---- */
+/* ---- binary: attributes in headers, their values quoted or not, and percent-encoded (section 3.1.3.2) ---- */
+
+/* A quoted string is what stands in it (RFC 9110 section 5.6.4); anything that is none stays as it is. */
+static struct slice unquote(struct intake *in, struct slice value)
+{
+	if (value.len < 2 || value.ptr[0] != '"' || value.ptr[value.len - 1] != '"')
+		return value;
+	buf_clear(&in->scratch);
+	for (size_t i = 1; i < value.len - 1; i++) {
+		if (value.ptr[i] == '"' || (value.ptr[i] == '\\' && ++i == value.len - 1))
+			return value;
+		buf_add_char(&in->scratch, value.ptr[i]);
+	}
+	return intake_keep_text(in, buf_slice(&in->scratch));
+}
 
 static struct slice attribute(struct intake *in, const struct request *r, const char *name)
 {
 	struct slice value;
 	if (request_header(r, name, &value) != 1)
 		return SLICE_NONE;
+	value = unquote(in, value);
 	buf_clear(&in->scratch);
 	if (http_unescape(&in->scratch, value, false) < 0)
 		return SLICE_NONE;
@@ -151,8 +166,9 @@ static void add_extension(struct intake *in, const struct request_header *h, str
 {
 	char name[64];
 	size_t len = h->name.len - 3;
+	struct slice value = unquote(in, h->value);
 	buf_clear(&in->scratch);
-	if (len == 0 || len > sizeof name || http_unescape(&in->scratch, h->value, false) < 0 ||
+	if (len == 0 || len > sizeof name || http_unescape(&in->scratch, value, false) < 0 ||
 	    !jtext_is_utf8(buf_slice(&in->scratch)))
 		return;
 	for (size_t i = 0; i < len; i++) {
@@ -168,11 +184,21 @@ static void add_extension(struct intake *in, const struct request_header *h, str
 	jtext_add_string(extra, buf_slice(&in->scratch));
 }
 
+static bool stands_once(const struct request *r, struct slice name)
+{
+	size_t found = 0;
+	for (size_t i = 0; i < r->header_count; i++)
+		found +=
+		    r->headers[i].name.len == name.len && strncasecmp(r->headers[i].name.ptr, name.ptr, name.len) == 0;
+	return found == 1;
+}
+
 static struct slice extensions(struct intake *in, const struct request *r)
 {
 	struct buf extra = BUF_INIT;
 	for (size_t i = 0; i < r->header_count; i++)
-		if (has_prefix(r->headers[i].name, "ce-") && !is_core(r->headers[i].name))
+		if (has_prefix(r->headers[i].name, "ce-") && !is_core(r->headers[i].name) &&
+		    stands_once(r, r->headers[i].name)) /* two of them say two things: as good as none */
 			add_extension(in, &r->headers[i], &extra);
 	struct slice text = intake_keep_text(in, buf_slice(&extra));
 	buf_free(&extra);

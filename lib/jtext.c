@@ -452,6 +452,21 @@ static size_t take_escape(const char **at, const char *end, char out[4])
 	return utf8_put(0xfffd, out);
 }
 
+bool jtext_is_whole(const struct jtext *j, uint32_t node)
+{
+	static const char replacement[3] = "\xef\xbf\xbd";
+	struct slice body = string_body(j, node);
+	const char *end = body.ptr + body.len;
+	for (const char *at = body.ptr; at < end && (at = memchr(at, '\\', (size_t)(end - at)));) {
+		char decoded[4];
+		const char *escape = at;
+		if (take_escape(&at, end, decoded) == sizeof replacement &&
+		    memcmp(decoded, replacement, sizeof replacement) == 0 && hex_unit(escape + 2) != 0xfffd)
+			return false;
+	}
+	return true;
+}
+
 struct slice jtext_decode(const struct jtext *j, uint32_t node, struct buf *scratch)
 {
 	struct slice body = string_body(j, node);

@@ -83,6 +83,9 @@ static inline struct slice jtext_string(const struct jtext *j, uint32_t node, st
 			  : (struct slice){j->text.ptr + n->start + 1, n->end - n->start - 2};
 }
 
+/* False for a string with half of a surrogate pair in it: decoded, it would be the same as others. */
+bool jtext_is_whole(const struct jtext *j, uint32_t node);
+
 /* JSON Pointer, RFC 6901. */
 struct jtext_pointer {
 	struct slice *names; /* decoded reference tokens */

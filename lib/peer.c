@@ -116,33 +116,52 @@ static bool is_trusted(const struct peer_proxies *proxies, const char *peer)
 	return false;
 }
 
-/* The last item of a list, which *list loses. */
+/* Some proxies write "ADDRESS:PORT", or "[ADDRESS]:PORT". */
+static void drop_port(char *text)
+{
+	char *close = text[0] == '[' ? strchr(text, ']') : NULL, *colon = strchr(text, ':');
+	if (close) {
+		*close = '\0';
+		memmove(text, text + 1, (size_t)(close - text));
+	} else if (colon && !strchr(colon + 1, ':')) {
+		*colon = '\0';
+	}
+}
+
+/* The last item of a list, which *list loses; false when there is none. "" is one that is no address. */
 static bool last_item(struct slice *list, char text[PEER_SIZE])
 {
+	unsigned char bytes[16];
+	char item[PEER_SIZE];
 	size_t end = list->len, start;
 	while (end && strchr(" \t,", list->ptr[end - 1]))
 		end--;
 	for (start = end; start && !strchr(" \t,", list->ptr[start - 1]); start--)
 		continue;
-	if (start == end || end - start >= PEER_SIZE)
+	text[0] = '\0';
+	if (start == end)
 		return false;
-	memcpy(text, list->ptr + start, end - start);
-	text[end - start] = '\0';
+	snprintf(item, sizeof item, "%.*s", (int)(end - start), list->ptr + start);
+	drop_port(item);
+	if (read_address(item, bytes))
+		memcpy(text, item, sizeof item);
 	list->len = start;
 	return true;
 }
 
 char *peer_sender(const struct peer_proxies *proxies, const struct request *r, char text[PEER_SIZE])
 {
-	unsigned char bytes[16];
 	char named[PEER_SIZE];
 	snprintf(text, PEER_SIZE, "%s", r->peer);
 	for (size_t i = r->header_count; i-- > 0 && is_trusted(proxies, text);) {
 		struct slice list = r->headers[i].value;
 		if (r->headers[i].name.len != 15 || strncasecmp(r->headers[i].name.ptr, "X-Forwarded-For", 15) != 0)
 			continue;
-		while (is_trusted(proxies, text) && last_item(&list, named) && read_address(named, bytes))
+		while (is_trusted(proxies, text) && last_item(&list, named)) {
+			if (!*named)
+				return text; /* what stands before it is not the word of somebody we trust */
 			memcpy(text, named, sizeof named);
+		}
 	}
 	return text;
 }

@@ -122,6 +122,9 @@ END
 	run send ce application/json '{"n":2.20}' -H 'ce-specversion: 1.0' -H 'ce-id: 4' -H 'ce-source: /shop' \
 		-H 'ce-type: order.paid' -H 'ce-subject: o%C3%A9' -H 'ce-region: eu' -H 'ce-evtclaim: 9' -H 'ce-time: 2026-01-01T00:00:00Z'
 	answered 202
+	run send ce application/json '{}' -H 'ce-specversion: "1.0"' -H 'ce-id: "\"7\""' -H 'ce-source: /shop' -H 'ce-type: quo%22ted' \
+		-H 'ce-twice: 1' -H 'CE-Twice: 2' -H 'ce-note: "a\\b%20c"'
+	answered 202
 	run send ce image/png 'PNG' -H 'ce-specversion: 1.0' -H 'ce-id: 5' -H 'ce-source: /shop' -H 'ce-type: picture'
 	answered 202
 	run send ce application/json '{}' -H 'ce-specversion: 1.0' -H 'ce-id: 6' -H 'ce-type: x'
@@ -142,7 +145,9 @@ END
 ["/shop/3","order.new","/shop","eu",1]
 ["/shop/4","order.paid","/shop","eu",1]
 ["/shop/5","picture","/shop",null,1]
+["/shop/\"7\"","quo\"ted","/shop",null,1]
 END
+	[ "$(jq -c 'select(.id == "/shop/\"7\"") | [.type, .twice, .note]' "$BATS_TEST_TMPDIR/due")" = '["quo\"ted",null,"a\\b c"]' ]
 	grep -qF '"data":{"n":1.10}' "$BATS_TEST_TMPDIR/due"
 	grep -qF '"data":{"n":2.20}' "$BATS_TEST_TMPDIR/due"
 	grep -qF '"subject":"oé"' "$BATS_TEST_TMPDIR/due"

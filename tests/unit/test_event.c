@@ -151,6 +151,7 @@ static void bad_lines_are_refused(void **state)
 	refused("{\"specversion\":\"1.0\",\"id\":\"\",\"source\":\"s\",\"type\":\"t\"}", "'id': expected 1 to 1024");
 	refused(HEAD ",\"subject\":\"a\\u0000\"}", "'subject': expected no control");
 	refused(HEAD ",\"subject\":\"a\\u0085\"}", "'subject': expected no control");
+	refused(HEAD ",\"subject\":\"a\\ud800\"}", "'subject': expected whole surrogate pairs");
 	refused(HEAD ",\"evtdestination\":\"a\\n\"}", "'evtdestination': expected no control");
 	refused(HEAD ",\"datacontenttype\":\"a\\n\"}", "'datacontenttype': expected no control");
 	refused(HEAD ",\"time\":\"yesterday\"}", "'time': expected an RFC 3339");

@@ -243,6 +243,9 @@ static void bad_chunks(void **state)
 					  "0\r\n\r\r",
 					  "5\rXhello",
 					  "0\r\n x\r\n\r\n",
+					  "0\r\nA\r\n\r\n",
+					  "0\r\nA : x\r\n\r\n",
+					  "0\r\nA: x\r\n y\r\n\r\n",
 					  NULL};
 	struct buf content = BUF_INIT;
 	size_t left;

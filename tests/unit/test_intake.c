@@ -194,9 +194,9 @@ static void an_element_without_its_parts_fails_alone(void **state)
 	use(SPLIT);
 	post(
 	    "{\"events\":[{\"id\":\"a\"}, {\"id\":\"b\",\"type\":\"t\"}, {\"type\":\"t\"}, {\"id\":null,\"type\":{}}, 7, "
-	    "{\"id\":\"\\u0000\",\"type\":\"t\"}]}",
+	    "{\"id\":\"\\u0000\",\"type\":\"t\"}, {\"id\":\"\\ud800\",\"type\":\"t\"}, {\"id\":\"\\udc00\",\"type\":\"t\"}]}",
 	    JSON);
-	taken(6);
+	taken(8);
 	is(in.rows[0].error, "no type: /type is missing, empty, or neither text nor number");
 	is(in.rows[0].event->id, "a");
 	is(in.rows[0].event->type, "unknown");
@@ -210,6 +210,9 @@ static void an_element_without_its_parts_fails_alone(void **state)
 	assert_non_null(in.rows[4].error.ptr);
 	is(in.rows[4].event->data, "7");
 	is(in.rows[5].error, "the id is not fit to be one: over 1024 bytes, not UTF-8, or with control characters");
+	is(in.rows[6].error,
+	   "no id: /id is missing, empty, or neither text nor number"); /* half a surrogate pair is no text */
+	assert_false(slice_equal(in.rows[6].event->id, in.rows[7].event->id));
 	char id[72];
 	memcpy(id, in.rows[2].event->id.ptr, 71);
 	post("{\"events\":[ {\"type\":\"t\"}]}", JSON);

@@ -119,6 +119,23 @@ static void escaped_names_are_found(void **state)
 	assert_null(at("/\xc3\xa9\nx").ptr);
 }
 
+static void half_a_surrogate_pair_is_seen(void **state)
+{
+	(void)state;
+	static const char *const whole[] = {"\"\"", "\"a\\n\\u00e9\"", "\"\\ud83d\\ude00\"", "\"\\ufffd\"",
+					    "\"\\\\ud800\""};
+	static const char *const half[] = {"\"\\ud800\"", "\"\\uDC00\"", "\"\\ud83d\\ud83d\\ude00\"",
+					   "\"\\ud83dx\\ude00\""};
+	for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+		parse(whole[i]);
+		assert_true(jtext_is_whole(&json, 0));
+	}
+	for (size_t i = 0; i < sizeof half / sizeof *half; i++) {
+		parse(half[i]);
+		assert_false(jtext_is_whole(&json, 0));
+	}
+}
+
 static void bad_texts_are_refused(void **state)
 {
 	(void)state;
@@ -346,6 +363,7 @@ int main(void)
 	    cmocka_unit_test(values_keep_their_text),
 	    cmocka_unit_test(nodes_can_be_walked),
 	    cmocka_unit_test(scalars_stand_alone),
+	    cmocka_unit_test(half_a_surrogate_pair_is_seen),
 	    cmocka_unit_test(the_last_of_equal_names_counts),
 	    cmocka_unit_test(escaped_names_are_found),
 	    cmocka_unit_test(bad_texts_are_refused),

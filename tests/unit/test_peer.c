@@ -97,6 +97,14 @@ static void who_sent_it(void **state)
 	sent_by("\"unix\", \"192.0.2.8/31\"", "unix", "1.2.3.4, 192.0.2.10", "192.0.2.10");
 	sent_by("\"2001:db8::/32\"", "2001:db8::5", "192.0.2.9", "192.0.2.9");
 	sent_by("\"unix\"", "unix", "rubbish", "unix");
+	sent_by("\"unix\"", "unix", "1.2.3.4, unknown", "unix");
+	sent_by("\"unix\", \"10.0.0.0/8\"", "unix", "192.0.2.9, 10.0.0.1, , 10.0.0.2", "192.0.2.9");
+	sent_by("\"unix\", \"2001:db8::/32\"", "unix", "192.0.2.9, 2001:db8::1", "192.0.2.9");
+	sent_by("\"unix\"", "unix", "2001:db8::1", "2001:db8::1");
+	sent_by("\"unix\"", "unix", "192.0.2.9:4711", "192.0.2.9");
+	sent_by("\"unix\"", "unix", "[2001:db8::1]:4711", "2001:db8::1");
+	sent_by("\"unix\"", "unix", "::ffff:192.0.2.9", "::ffff:192.0.2.9");
+	sent_by("\"unix\"", "unix", "[", "unix");
 	sent_by("\"unix\"", "unix", "", "unix");
 }
 
