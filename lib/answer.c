@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "decimal.h"
+#include "http.h"
+
 static const char header_prefix[] = "header:";
 enum { HEADER_PREFIX = sizeof header_prefix - 1 };
 
@@ -20,7 +23,7 @@ int answer_place_set(struct answer_place *p, char *text)
 	if (!text)
 		return -1;
 	if (is_header(text))
-		return conf_is_token(text + HEADER_PREFIX) ? 0 : -1;
+		return http_is_token(slice_of(text + HEADER_PREFIX)) ? 0 : -1;
 	return jtext_pointer_parse(&p->pointer, slice_of(text));
 }
 
@@ -143,7 +146,7 @@ static bool number_fits(struct slice number, const json_t *value)
 {
 	struct buf wanted = BUF_INIT;
 	buf_add_int(&wanted, json_integer_value(value));
-	bool fits = jtext_number_compare(number, buf_slice(&wanted)) == 0;
+	bool fits = decimal_compare(number, buf_slice(&wanted)) == 0;
 	buf_free(&wanted);
 	return fits;
 }

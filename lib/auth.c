@@ -4,25 +4,26 @@
 #include <stdlib.h>
 
 #include "endpoint.h"
+#include "http.h"
 
 static void load_user(struct auth *a, struct conf_object *o)
 {
 	a->user = conf_string(o, "user", CONF_REQUIRED, NULL);
-	if (a->user && (strchr(a->user, ':') || !conf_is_field_value(slice_of(a->user))))
+	if (a->user && (strchr(a->user, ':') || !http_is_field_value(slice_of(a->user))))
 		conf_fail(o, "user", "a user's name holds neither ':' nor control characters (RFC 7617)");
 }
 
 static void load_header(struct auth *a, struct conf_object *o)
 {
 	a->header = conf_string(o, "name", CONF_REQUIRED, NULL);
-	if (a->header && !conf_is_token(a->header))
+	if (a->header && !http_is_token(slice_of(a->header)))
 		conf_expected(o, "name", "the name of a header", NULL);
 }
 
 static void load_secret(struct auth *a, struct conf_object *o, const char *key)
 {
 	conf_secrets(o, key, CONF_REQUIRED, &a->secret);
-	if (a->secret.count && !conf_is_field_value(a->secret.lines[0]))
+	if (a->secret.count && !http_is_field_value(a->secret.lines[0]))
 		conf_fail(o, key, "the secret holds control characters");
 }
 

@@ -46,17 +46,6 @@ static void add_change(struct changes *c, uint32_t from, uint32_t to)
 	buf_add_char(c->out, '}');
 }
 
-static void add_token(struct buf *path, struct slice name)
-{
-	buf_add_char(path, '/');
-	for (size_t i = 0; i < name.len; i++) {
-		if (name.ptr[i] == '~' || name.ptr[i] == '/')
-			buf_add_text(path, name.ptr[i] == '~' ? "~0" : "~1");
-		else
-			buf_add_char(path, name.ptr[i]);
-	}
-}
-
 static bool same_scalar(const struct changes *c, uint32_t from, uint32_t to)
 {
 	if (jtext_type(c->a, from) != JTEXT_STRING)
@@ -73,7 +62,7 @@ static void compare(struct changes *c, uint32_t from, uint32_t to);
 static void compare_at(struct changes *c, struct slice name, uint32_t from, uint32_t to)
 {
 	size_t here = c->path.len;
-	add_token(&c->path, name);
+	jtext_pointer_add(&c->path, name);
 	if (from == JTEXT_NOWHERE || to == JTEXT_NOWHERE)
 		add_change(c, from, to);
 	else

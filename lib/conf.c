@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "conf.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "buf.h"
 #include "clock.h"
-#include "confine.h"
+#include "jtext.h"
 #include "place.h"
-
-enum { SECRETS_LIMIT = 64 * 1024, FILE_LIMIT = 4 * 1024 * 1024 };
 
 static const struct place folder = {
     .variable = "EVT_CONFIG", .for_root = "/etc/evt", .xdg = "XDG_CONFIG_HOME", .xdg_home = ".config", .rest = "evt"};
@@ -98,8 +92,8 @@ static int read_root(struct conf *c, FILE *file, struct diag *d)
 	json_error_t error;
 	if (fstat(fileno(file), &st) < 0)
 		return diag_errno(d, DIAG_CONFIG, errno, "%s", c->file);
-	if (st.st_size > FILE_LIMIT)
-		return diag_fail(d, DIAG_CONFIG, "%s: larger than %d bytes", c->file, FILE_LIMIT);
+	if (st.st_size > CONF_FILE_LIMIT)
+		return diag_fail(d, DIAG_CONFIG, "%s: larger than %d bytes", c->file, CONF_FILE_LIMIT);
 	c->root = json_loadf(file, JSON_REJECT_DUPLICATES, &error);
 	if (!c->root)
 		return diag_fail(d, DIAG_CONFIG, "%s:%d:%d: %s", c->file, error.line, error.column, error.text);
@@ -149,21 +143,20 @@ int conf_close(struct conf *c)
 	return c->failed ? -1 : 0;
 }
 
-/* RFC 6901: a name inside a pointer writes ~ as ~0 and / as ~1. */
 static void extend_pointer(char *at, size_t size, const char *name)
 {
-	size_t len = strlen(at);
-	if (len + 1 < size)
-		at[len++] = '/';
-	for (; *name && len + 2 < size; name++) {
-		if (*name == '~' || *name == '/') {
-			at[len++] = '~';
-			at[len++] = *name == '~' ? '0' : '1';
-		} else {
-			at[len++] = *name;
-		}
-	}
-	at[len < size ? len : size - 1] = '\0';
+	struct buf longer = BUF_INIT;
+	buf_add_text(&longer, at);
+	jtext_pointer_add(&longer, slice_of(name));
+	snprintf(at, size, "%s", buf_slice(&longer).ptr);
+	buf_free(&longer);
+}
+
+int conf_tell(const char *file, const char *at, struct diag *d, const char *format, va_list args)
+{
+	char why[512];
+	vsnprintf(why, sizeof why, format, args);
+	return diag_fail(d, DIAG_CONFIG, "%s%s%.256s: %s", file, *at ? ": " : "", at, why);
 }
 
 int conf_fail(struct conf_object *o, const char *key, const char *format, ...)
@@ -172,16 +165,15 @@ int conf_fail(struct conf_object *o, const char *key, const char *format, ...)
 	if (c->failed)
 		return -1;
 	c->failed = true;
-	char at[sizeof o->at], why[512];
+	char at[sizeof o->at];
 	memcpy(at, o->at, sizeof at);
 	if (key)
 		extend_pointer(at, sizeof at, key);
 	va_list args;
 	va_start(args, format);
-	vsnprintf(why, sizeof why, format, args);
+	conf_tell(c->file, at, c->diag, format, args);
 	va_end(args);
-	/* The pointer of the whole file is the empty text. */
-	return diag_fail(c->diag, DIAG_CONFIG, "%s%s%s: %s", c->file, *at ? ": " : "", at, why);
+	return -1;
 }
 
 int conf_expected(struct conf_object *o, const char *key, const char *expected, const json_t *met)
@@ -205,16 +197,20 @@ static json_t *ask(struct conf_object *o, const char *key, enum conf_need need)
 	return value;
 }
 
-/* What could have been meant. */
+void conf_add_key(struct buf *keys, const char *key)
+{
+	buf_printf(keys, "%s%s", keys->len ? ", " : "unknown key, expected one of ", key);
+}
+
 static void refuse_key(struct conf_object *o, const char *key)
 {
 	const char *asked;
 	json_t *value;
-	struct buf keys = BUF_INIT;
+	struct buf why = BUF_INIT;
 	json_object_foreach (o->asked, asked, value)
-		buf_printf(&keys, "%s%s", keys.len ? ", " : "", asked);
-	conf_fail(o, key, "unknown key, expected one of %s", buf_slice(&keys).ptr);
-	buf_free(&keys);
+		conf_add_key(&why, asked);
+	conf_fail(o, key, "%s", buf_slice(&why).ptr);
+	buf_free(&why);
 }
 
 void conf_end(struct conf_object *o)
@@ -353,26 +349,6 @@ void conf_child(struct conf_object *o, const char *key, enum conf_need need, str
 	conf_element(o, key, -1, ask(o, key, need), child);
 }
 
-/* ---- HTTP's own grammar ---- */
-
-bool conf_is_token(const char *text)
-{
-	for (const char *c = text; *c; c++)
-		if (!isalnum((unsigned char)*c) && !strchr("!#$%&'*+-.^_`|~", *c))
-			return false;
-	return *text != '\0';
-}
-
-bool conf_is_field_value(struct slice text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			return false;
-	}
-	return true;
-}
-
 bool conf_is_one_of(const char *text, const char *const *list)
 {
 	for (; *list; list++)
@@ -381,113 +357,22 @@ bool conf_is_one_of(const char *text, const char *const *list)
 	return false;
 }
 
-/* ---- secrets ---- */
-
-/* Where the file is: relative paths are relative to the configuration folder, then to $CREDENTIALS_DIRECTORY. New, or NULL with errno. */
-static char *find_file(const char *dir, const char *path)
-{
-	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
-	if (path[0] == '/')
-		return strdup(path);
-	char *found = place_join(dir, path);
-	if (!found || !credentials || access(found, F_OK) == 0 || errno != ENOENT)
-		return found;
-	free(found);
-	return place_join(credentials, path);
-}
-
-static int open_secret(const char *dir, const char *path)
-{
-	char *found = find_file(dir, path);
-	int fd = found ? open(found, O_RDONLY | O_CLOEXEC) : -1;
-	int error = errno;
-	free(found);
-	errno = error;
-	return fd;
-}
-
-static int check_mode(const struct stat *st, const char *path, struct diag *d)
-{
-	if (!S_ISREG(st->st_mode))
-		return diag_fail(d, DIAG_CONFIG, "%s: not a regular file", path);
-	if (st->st_mode & S_IRWXO)
-		return diag_fail(d, DIAG_CONFIG, "%s: others can reach it (mode %03o): chmod 600 it", path,
-				 (unsigned)(st->st_mode & 0777));
-	return 0;
-}
+/* ---- files that a key names ---- */
 
 char *conf_file(struct conf_object *o, const char *key, enum conf_file kind)
 {
 	struct stat st;
 	struct diag why;
 	char *path = conf_string(o, key, CONF_OPTIONAL, NULL);
-	char *found = path ? find_file(o->conf->dir, path) : NULL;
+	char *found = path ? secrets_find(o->conf->dir, path) : NULL;
 	if (found && (stat(found, &st) < 0 || access(found, R_OK) < 0))
 		conf_fail(o, key, "%s: %s", path, strerror(errno));
-	else if (found && kind == CONF_FILE_SECRET && check_mode(&st, path, &why) < 0)
+	else if (found && kind == CONF_FILE_SECRET && secrets_check(&st, path, &why) < 0)
 		conf_fail(o, key, "%s", why.text);
 	else if (path && !found)
 		conf_fail(o, key, "out of memory");
 	free(path);
 	return found;
-}
-
-static int split_lines(struct secrets *s)
-{
-	size_t lines = 1;
-	for (size_t i = 0; i < s->storage_len; i++)
-		lines += s->storage[i] == '\n';
-	s->lines = calloc(lines, sizeof *s->lines);
-	if (!s->lines)
-		return -1;
-	char *end = s->storage + s->storage_len;
-	for (char *p = s->storage; p < end;) {
-		char *newline = memchr(p, '\n', (size_t)(end - p));
-		char *stop = newline ? newline : end;
-		size_t len = (size_t)(stop - p);
-		if (len && p[len - 1] == '\r')
-			len--;
-		if (len)
-			s->lines[s->count++] = (struct slice){p, len};
-		p = stop + 1;
-	}
-	return 0;
-}
-
-static int read_secret(int fd, const char *path, struct secrets *s, struct diag *d)
-{
-	struct stat st;
-	if (fstat(fd, &st) < 0)
-		return diag_errno(d, DIAG_CONFIG, errno, "%s", path);
-	if (check_mode(&st, path, d) < 0)
-		return -1;
-	if (st.st_size > SECRETS_LIMIT)
-		return diag_fail(d, DIAG_CONFIG, "%s: larger than %d bytes", path, SECRETS_LIMIT);
-	s->storage = malloc(SECRETS_LIMIT + 1);
-	if (!s->storage)
-		return diag_fail(d, DIAG_CONFIG, "out of memory");
-	ssize_t got;
-	while ((got = read(fd, s->storage + s->storage_len, SECRETS_LIMIT - s->storage_len)) > 0)
-		s->storage_len += (size_t)got;
-	if (got < 0)
-		return diag_errno(d, DIAG_CONFIG, errno, "%s", path);
-	if (split_lines(s) < 0)
-		return diag_fail(d, DIAG_CONFIG, "out of memory");
-	if (s->count == 0)
-		return diag_fail(d, DIAG_CONFIG, "%s: holds no secret", path);
-	return 0;
-}
-
-int secrets_read(struct secrets *s, const char *dir_path, const char *path, struct diag *d)
-{
-	*s = (struct secrets){0};
-	int fd = open_secret(dir_path, path);
-	if (fd < 0)
-		return diag_errno(d, DIAG_CONFIG, errno, "%s", path);
-	confine_memory();
-	int result = read_secret(fd, path, s, d);
-	close(fd);
-	return result;
 }
 
 void conf_secrets(struct conf_object *o, const char *key, enum conf_need need, struct secrets *s)
@@ -498,13 +383,4 @@ void conf_secrets(struct conf_object *o, const char *key, enum conf_need need, s
 	if (path && secrets_read(s, o->conf->dir, path, &d) < 0)
 		conf_fail(o, key, "%s", d.text);
 	free(path);
-}
-
-void secrets_free(struct secrets *s)
-{
-	if (s->storage)
-		OPENSSL_cleanse(s->storage, s->storage_len);
-	free(s->storage);
-	free(s->lines);
-	*s = (struct secrets){0};
 }

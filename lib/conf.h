@@ -7,11 +7,15 @@
 #define EVT_CONF_H
 
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "buf.h"
 #include "diag.h"
-#include "slice.h"
+#include "secrets.h"
+
+enum { CONF_FILE_LIMIT = 4 * 1024 * 1024 };
 
 struct conf {
 	json_t *root;      /* owned */
@@ -36,9 +40,6 @@ char *conf_folder(const char *option);
 /* Can it name a source, destination or map? [A-Za-z0-9._-]+, not starting with a dot, at most 200 bytes. */
 bool conf_is_name(struct slice name);
 
-/* HTTP's own grammar, RFC 9110 section 5: is it fit to be the name of a header or a method; to be a header's value? */
-bool conf_is_token(const char *text);
-bool conf_is_field_value(struct slice text);
 bool conf_is_one_of(const char *text, const char *const *list); /* ended by NULL; in either case */
 
 /* Where the file DIR/KIND/NAME.json is (`kind` NULL: DIR/NAME.json); refuses names other than [A-Za-z0-9._-]+, or
@@ -90,19 +91,12 @@ void conf_element(struct conf_object *o, const char *key, int index, json_t *jso
 enum conf_file { CONF_FILE_OPEN, CONF_FILE_SECRET };
 char *conf_file(struct conf_object *o, const char *key, enum conf_file kind);
 
-/* Secrets: a file of its own, a line each, blank lines and trailing CR left out; all verify, the first signs. */
-struct secrets {
-	struct slice *lines;
-	size_t count;
-	char *storage;
-	size_t storage_len;
-};
-/* Reads the file named by `key` (relative to the folder, then to $CREDENTIALS_DIRECTORY). Refused if others have any
- * permission on it (mode & 007), if it is empty or missing. Never quotes its content. */
+/* Reads the secrets in the file named by `key`. */
 void conf_secrets(struct conf_object *o, const char *key, enum conf_need need, struct secrets *s);
-/* The same of a file that is named elsewhere than in a configuration.
- * 0, or -1 with DIAG_CONFIG; secrets_free in either case. */
-int secrets_read(struct secrets *s, const char *folder, const char *path, struct diag *d);
-void secrets_free(struct secrets *s); /* and wipes them */
+
+/* For jconf, whose errors read the same: tells what is wrong at a place of a file, -1; and gathers what an unknown key
+ * could have been. */
+int conf_tell(const char *file, const char *at, struct diag *d, const char *format, va_list args);
+void conf_add_key(struct buf *why, const char *key);
 
 #endif

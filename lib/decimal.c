@@ -1,6 +1,127 @@
 /* SPDX-License-Identifier: MIT */
 #include "decimal.h"
 
+/* ---- by value ---- */
+
+/* A number taken apart: the digits from the first to the last that is not 0 (a point may stand between them), which
+ * mean 0.digits times ten to the power (point + exponent). The exponent stays text: it may have any length. */
+struct parts {
+	const char *digits, *digits_end; /* equal when the number is 0 */
+	int64_t point;
+	int64_t last; /* the power of ten of the last digit, without the exponent */
+	bool negative, exponent_negative;
+	struct slice exponent; /* its digits without leading zeros; empty for 0 */
+};
+
+static void part_exponent(struct parts *d, const char *at, const char *end)
+{
+	d->exponent = SLICE("");
+	if (at == end)
+		return;
+	at++;
+	d->exponent_negative = *at == '-';
+	if (*at == '-' || *at == '+')
+		at++;
+	while (at < end && *at == '0')
+		at++;
+	d->exponent = (struct slice){at, (size_t)(end - at)};
+}
+
+static struct parts take_apart(struct slice number)
+{
+	struct parts d = {.digits = NULL};
+	const char *at = number.ptr, *end = at + number.len;
+	d.negative = *at == '-';
+	if (d.negative)
+		at++;
+	const char *first = NULL, *last = at, *point = NULL, *stop = at;
+	for (; stop < end && (*stop | 0x20) != 'e'; stop++) {
+		if (*stop == '.') {
+			point = stop;
+		} else if (*stop != '0') {
+			first = first ? first : stop;
+			last = stop;
+		}
+	}
+	part_exponent(&d, stop, end);
+	if (!point)
+		point = stop;
+	d.digits = first ? first : at;
+	d.digits_end = first ? last + 1 : at;
+	d.negative = d.negative && first;
+	d.point = d.digits < point ? point - d.digits : point + 1 - d.digits;
+	d.last = last < point ? point - 1 - last : point - last;
+	return d;
+}
+
+static int digit_at(struct slice exponent, size_t places, size_t i)
+{
+	size_t absent = places - exponent.len;
+	return i < absent ? 0 : exponent.ptr[i - absent] - '0';
+}
+
+/* a's exponent minus b's, exact up to +-1e17 and no nearer to 0 beyond, which is further than any text is long. */
+static int64_t exponent_difference(const struct parts *a, const struct parts *b)
+{
+	const int64_t far = 100000000000000000;
+	size_t places = a->exponent.len > b->exponent.len ? a->exponent.len : b->exponent.len;
+	int64_t difference = 0;
+	for (size_t i = 0; i < places && difference < far && difference > -far; i++) {
+		int from_a = digit_at(a->exponent, places, i), from_b = digit_at(b->exponent, places, i);
+		difference = difference * 10 + (a->exponent_negative ? -from_a : from_a) -
+			     (b->exponent_negative ? -from_b : from_b);
+	}
+	return difference;
+}
+
+static int compare_digits(const struct parts *a, const struct parts *b)
+{
+	const char *x = a->digits, *y = b->digits;
+	while (x < a->digits_end || y < b->digits_end) {
+		if (x < a->digits_end && *x == '.')
+			x++;
+		if (y < b->digits_end && *y == '.')
+			y++;
+		int digit_x = x < a->digits_end ? *x++ : '0', digit_y = y < b->digits_end ? *y++ : '0';
+		if (digit_x != digit_y)
+			return digit_x < digit_y ? -1 : 1;
+	}
+	return 0;
+}
+
+static int compare_magnitudes(const struct parts *a, const struct parts *b)
+{
+	bool a_zero = a->digits == a->digits_end, b_zero = b->digits == b->digits_end;
+	if (a_zero || b_zero)
+		return (int)b_zero - (int)a_zero;
+	int64_t difference = exponent_difference(a, b) + a->point - b->point;
+	if (difference)
+		return difference < 0 ? -1 : 1;
+	return compare_digits(a, b);
+}
+
+int decimal_compare(struct slice a, struct slice b)
+{
+	struct parts x = take_apart(a), y = take_apart(b);
+	if (x.negative != y.negative)
+		return x.negative ? -1 : 1;
+	int order = compare_magnitudes(&x, &y);
+	return x.negative ? -order : order;
+}
+
+bool decimal_is_integer(struct slice number)
+{
+	size_t digits = number.ptr[0] == '-';
+	while (digits < number.len && number.ptr[digits] >= '0' && number.ptr[digits] <= '9')
+		digits++;
+	if (digits == number.len)
+		return true;
+	struct parts d = take_apart(number), zero = {.exponent = SLICE("")};
+	return d.digits == d.digits_end || exponent_difference(&d, &zero) + d.last >= 0;
+}
+
+/* ---- times a power of ten ---- */
+
 /* The exponent behind `e`, or 0; a far one is cut to one that is too far all the same. */
 static long take_exponent(const char *at, const char *end)
 {

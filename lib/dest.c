@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "endpoint.h"
+#include "http.h"
 #include "retention.h"
 #include "template.h"
 
@@ -20,7 +21,7 @@ static char *read_method(struct conf_object *o, const char *otherwise)
 	char *method = conf_string(o, "method", CONF_OPTIONAL, otherwise);
 	for (char *c = method; c && *c; c++)
 		*c = (char)toupper((unsigned char)*c);
-	if (method && (!conf_is_token(method) || conf_is_one_of(method, refused)))
+	if (method && (!http_is_token(slice_of(method)) || conf_is_one_of(method, refused)))
 		conf_fail(o, "method", "expected POST, PUT, PATCH, DELETE or the like");
 	return method;
 }
@@ -100,7 +101,7 @@ static void check_header(struct conf_object *o, const char *name, json_t *value)
 					      "Keep-Alive",        "Proxy-Connection", "TE",     "Trailer",
 					      "Transfer-Encoding", "Upgrade",          NULL};
 	static const char *const secret[] = {"Authorization", "Cookie", "Proxy-Authorization", NULL};
-	if (!conf_is_token(name))
+	if (!http_is_token(slice_of(name)))
 		conf_fail(o, name, "is not the name of a header");
 	else if (conf_is_one_of(name, refused))
 		conf_fail(o, name, "is set by the sender alone");
@@ -108,7 +109,7 @@ static void check_header(struct conf_object *o, const char *name, json_t *value)
 		conf_fail(o, name, "a secret belongs into a file of its own: use \"auth\"");
 	else if (!json_is_string(value))
 		conf_expected(o, name, "a string", value);
-	else if (!conf_is_field_value(slice_of(json_string_value(value))))
+	else if (!http_is_field_value(slice_of(json_string_value(value))))
 		conf_fail(o, name, "a header's value holds no control characters");
 }
 
@@ -218,7 +219,7 @@ static void read_idempotency(struct conf_object *o, struct dest *dest)
 	if (dest->idempotency_header && !*dest->idempotency_header) {
 		free(dest->idempotency_header);
 		dest->idempotency_header = NULL;
-	} else if (dest->idempotency_header && !conf_is_token(dest->idempotency_header)) {
+	} else if (dest->idempotency_header && !http_is_token(slice_of(dest->idempotency_header))) {
 		conf_expected(o, "idempotency_header", "the name of a header, or \"\" for none", NULL);
 	}
 }

@@ -44,6 +44,18 @@ static bool all(struct slice text, unsigned class)
 	return span(text, class) == text.len;
 }
 
+bool http_is_token(struct slice text)
+{
+	prepare();
+	return text.len && all(text, TOKEN);
+}
+
+bool http_is_field_value(struct slice text)
+{
+	prepare();
+	return all(text, FIELD);
+}
+
 static bool same_word(struct slice text, struct slice word)
 {
 	return text.len == word.len && strncasecmp(text.ptr, word.ptr, word.len) == 0;

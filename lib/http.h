@@ -32,6 +32,10 @@ struct http_head {
 	bool close;   /* the connection ends with the answer */
 };
 
+/* RFC 9110 section 5: is it fit to be the name of a header or a method; to be a header's value? */
+bool http_is_token(struct slice text);
+bool http_is_field_value(struct slice text);
+
 /* Where the head at the start of `text` ends: behind its empty line, also one of bare line feeds, so that it is refused
  * at once and not waited for. 0: not yet. The first `seen` bytes have been looked at before. */
 size_t http_head_end(struct slice text, size_t seen);

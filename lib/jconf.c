@@ -8,21 +8,7 @@
 
 #include "conf.h"
 
-enum { FILE_LIMIT = 4 * 1024 * 1024, POINTER_SIZE = 256 };
-
 /* ---- telling where ---- */
-
-/* RFC 6901: a name inside a pointer writes ~ as ~0 and / as ~1. */
-static void add_token(struct buf *b, struct slice name)
-{
-	buf_add_char(b, '/');
-	for (size_t i = 0; i < name.len; i++) {
-		if (name.ptr[i] == '~' || name.ptr[i] == '/')
-			buf_add_text(b, name.ptr[i] == '~' ? "~0" : "~1");
-		else
-			buf_add_char(b, name.ptr[i]);
-	}
-}
 
 /* Appends the token that leads from `container` toward `node`; the value it leads to. */
 static uint32_t step_toward(const struct jtext *j, uint32_t container, uint32_t node, struct buf *pointer)
@@ -37,7 +23,7 @@ static uint32_t step_toward(const struct jtext *j, uint32_t container, uint32_t 
 		return at;
 	}
 	struct buf scratch = BUF_INIT;
-	add_token(pointer, jtext_string(j, at, &scratch));
+	jtext_pointer_add(pointer, jtext_string(j, at, &scratch));
 	buf_free(&scratch);
 	return at + 1;
 }
@@ -56,15 +42,11 @@ int jconf_fail(struct jconf *c, uint32_t node, const char *format, ...)
 		return -1;
 	c->failed = true;
 	struct buf pointer = BUF_INIT;
-	char why[512];
 	add_pointer(&c->json, node, &pointer);
 	va_list args;
 	va_start(args, format);
-	vsnprintf(why, sizeof why, format, args);
+	conf_tell(c->file, buf_slice(&pointer).ptr, c->diag, format, args);
 	va_end(args);
-	/* The pointer of the whole file is the empty text. */
-	diag_fail(c->diag, DIAG_CONFIG, "%s%s%.*s: %s", c->file, pointer.len ? ": " : "", POINTER_SIZE,
-		  buf_slice(&pointer).ptr, why);
 	buf_free(&pointer);
 	return -1;
 }
@@ -83,8 +65,8 @@ static int read_file(struct jconf *c)
 	if (fd < 0)
 		return diag_errno(c->diag, DIAG_CONFIG, errno, "%s", c->file);
 	ssize_t got = 1;
-	while (got > 0 && c->bytes.len <= FILE_LIMIT && buf_reserve(&c->bytes, FILE_LIMIT / 64)) {
-		got = read(fd, c->bytes.data + c->bytes.len, FILE_LIMIT / 64);
+	while (got > 0 && c->bytes.len <= CONF_FILE_LIMIT && buf_reserve(&c->bytes, CONF_FILE_LIMIT / 64)) {
+		got = read(fd, c->bytes.data + c->bytes.len, CONF_FILE_LIMIT / 64);
 		if (got > 0)
 			c->bytes.len += (size_t)got;
 		else if (got < 0 && errno == EINTR)
@@ -95,7 +77,7 @@ static int read_file(struct jconf *c)
 	if (got < 0)
 		return diag_errno(c->diag, DIAG_CONFIG, error, "%s", c->file);
 	if (got > 0)
-		return diag_fail(c->diag, DIAG_CONFIG, "%s: larger than %d bytes", c->file, FILE_LIMIT);
+		return diag_fail(c->diag, DIAG_CONFIG, "%s: larger than %d bytes", c->file, CONF_FILE_LIMIT);
 	return 0;
 }
 
@@ -154,14 +136,13 @@ static int find_key(const char *const *keys, struct slice name)
 	return -1;
 }
 
-/* What could have been meant. */
 static int refuse_key(struct jconf *c, uint32_t value, const char *const *keys)
 {
-	struct buf known = BUF_INIT;
-	for (int i = 0; keys[i]; i++)
-		buf_printf(&known, "%s%s", i ? ", " : "", keys[i]);
-	jconf_fail(c, value, "unknown key, expected one of %s", buf_slice(&known).ptr);
-	buf_free(&known);
+	struct buf why = BUF_INIT;
+	for (; *keys; keys++)
+		conf_add_key(&why, *keys);
+	jconf_fail(c, value, "%s", buf_slice(&why).ptr);
+	buf_free(&why);
 	return -1;
 }
 

@@ -94,6 +94,7 @@ struct jtext_pointer {
 };
 int jtext_pointer_parse(struct jtext_pointer *p, struct slice text); /* "" or "/a/b~1c/0"; 0, or -1 when it is none */
 void jtext_pointer_free(struct jtext_pointer *p);
+void jtext_pointer_add(struct buf *b, struct slice name); /* "/name", with ~ and / in it as ~0 and ~1 */
 uint32_t jtext_at(const struct jtext *j, uint32_t node, const struct jtext_pointer *p); /* or JTEXT_NOWHERE */
 
 /* Writing: a text, quoted, with control characters, " and \ escaped, and U+FFFD for bytes that are not UTF-8; a valid
@@ -101,10 +102,7 @@ uint32_t jtext_at(const struct jtext *j, uint32_t node, const struct jtext_point
 void jtext_add_string(struct buf *b, struct slice text);
 void jtext_add_one_line(struct buf *b, struct slice raw);
 
-/* Numbers, without ever converting one. Both operands are valid JSON numbers of any length. */
-int jtext_number_compare(struct slice a, struct slice b); /* <0, 0, >0, by value: 1.10 equals 1.1 and 11e-1 */
-bool jtext_number_is_integer(struct slice number);        /* by value: 1.0 and 1e2 are, 1.5 is not */
-bool jtext_is_number(struct slice text);                  /* the whole text is one JSON number */
-bool jtext_is_utf8(struct slice text);                    /* well-formed UTF-8, RFC 3629 */
+bool jtext_is_number(struct slice text); /* the whole text is one JSON number */
+bool jtext_is_utf8(struct slice text);   /* well-formed UTF-8, RFC 3629 */
 
 #endif

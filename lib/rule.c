@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "decimal.h"
 #include "utf8.h"
 
 /* ---- types ---- */
@@ -165,7 +166,7 @@ static int imply_types(struct rule *r, struct jconf *c, const uint32_t values[RU
 /* Bounds that no value can keep. */
 static int check_bounds(const struct rule *r, struct jconf *c, const uint32_t values[RULE_KEY_COUNT])
 {
-	if (r->minimum.ptr && r->maximum.ptr && jtext_number_compare(r->minimum, r->maximum) > 0)
+	if (r->minimum.ptr && r->maximum.ptr && decimal_compare(r->minimum, r->maximum) > 0)
 		return jconf_fail(c, values[3], "less than \"minimum\": no value can be both");
 	if (r->max_length >= 0 && r->min_length > r->max_length)
 		return jconf_fail(c, values[5], "less than \"minLength\": no value can be both");
@@ -269,8 +270,8 @@ static bool string_holds(const struct rule *r, struct slice text, const struct r
 
 static bool number_holds(const struct rule *r, struct slice number, struct buf *why)
 {
-	bool below = r->minimum.ptr && jtext_number_compare(number, r->minimum) < 0;
-	bool above = r->maximum.ptr && jtext_number_compare(number, r->maximum) > 0;
+	bool below = r->minimum.ptr && decimal_compare(number, r->minimum) < 0;
+	bool above = r->maximum.ptr && decimal_compare(number, r->maximum) > 0;
 	if (!below && !above)
 		return true;
 	buf_add_text(why, below ? "is less than minimum " : "is more than maximum ");
@@ -284,7 +285,7 @@ static bool same_value(const struct rule_value *a, const struct rule_value *b)
 	if (a->type != b->type)
 		return false;
 	if (a->type == JTEXT_NUMBER)
-		return jtext_number_compare(a->raw, b->raw) == 0;
+		return decimal_compare(a->raw, b->raw) == 0;
 	return a->type != JTEXT_STRING || slice_equal(a->text, b->text);
 }
 
@@ -304,7 +305,7 @@ static bool type_holds(const struct rule *r, const struct rule_value *v)
 {
 	if (!r->types || (r->types & type_bits(v)))
 		return true;
-	return (r->types & RULE_INTEGERS) && v->type == JTEXT_NUMBER && jtext_number_is_integer(v->raw);
+	return (r->types & RULE_INTEGERS) && v->type == JTEXT_NUMBER && decimal_is_integer(v->raw);
 }
 
 unsigned rule_admits(const struct rule *r, unsigned come, bool coerce)

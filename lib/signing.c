@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base64.h"
+#include "http.h"
 
 /* What can stand in the signed text, and in front of the signature. */
 enum {
@@ -16,7 +17,7 @@ enum {
 static char *load_header(struct conf_object *o, const char *key, enum conf_need need, const char *otherwise)
 {
 	char *name = conf_string(o, key, need, otherwise);
-	if (name && !conf_is_token(name))
+	if (name && !http_is_token(slice_of(name)))
 		conf_expected(o, key, "the name of a header", NULL);
 	return name;
 }

@@ -13,6 +13,7 @@
 #include "base64.h"
 #include "clock.h"
 #include "digest.h"
+#include "http.h"
 #include "jtext.h"
 #include "reason.h"
 
@@ -332,7 +333,7 @@ static int take_answer(struct token *t, int status, struct slice body, const str
 		return refuse(status, body, json, why);
 	struct slice access = json ? member(json, "access_token", JTEXT_STRING, scratch) : SLICE_NONE;
 	struct slice type = json ? member(json, "token_type", JTEXT_STRING, scratch) : SLICE_NONE;
-	if (!access.len || !conf_is_field_value(access))
+	if (!access.len || !http_is_field_value(access))
 		return diag_fail(why, DIAG_NO, "no access token: the answer of %s has no usable access_token",
 				 t->config->url);
 	if (type.len && !(type.len == 6 && strncasecmp(type.ptr, "Bearer", 6) == 0))

@@ -33,7 +33,7 @@ static void scale(struct slice number, int power)
 	if (decimal_scale(&there, number, power) == 0) {
 		must(jtext_is_number(buf_slice(&there)));
 		if (decimal_scale(&back, buf_slice(&there), -power) == 0)
-			must(jtext_number_compare(buf_slice(&back), number) == 0);
+			must(decimal_compare(buf_slice(&back), number) == 0);
 	} else {
 		must(there.len == 0);
 	}
@@ -49,12 +49,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		struct slice number = take_line(&rest);
 		if (!jtext_is_number(number))
 			continue;
-		must(jtext_number_compare(number, number) == 0);
+		must(decimal_compare(number, number) == 0);
 		if (last.ptr)
-			must(sign(jtext_number_compare(number, last)) == -sign(jtext_number_compare(last, number)));
+			must(sign(decimal_compare(number, last)) == -sign(decimal_compare(last, number)));
 		scale(number, power);
 		power = power < DECIMAL_SCALE_MOST ? power + 7 : -(int)DECIMAL_SCALE_MOST;
-		jtext_number_is_integer(number);
+		decimal_is_integer(number);
 		last = number;
 	}
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a map's parts do on their own: numbers, dates, templates, CSV; and each of them within a map. */
+/* What a map's parts do on their own: dates, templates, CSV; and each of them within a map. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include "csv.h"
-#include "decimal.h"
 #include "mapping.h"
 #include "scratch.h"
 
@@ -81,43 +80,6 @@ static void refused(const char *json, const char *message)
 #define V(members)     FIELD("\"from\":\"/v\"," members)
 #define STEP(step)     V("\"apply\":" step)
 #define BROKEN(what)   "map m: \"\" (from /v): " what
-
-static void scaled(const char *number, int power, const char *expected)
-{
-	struct buf b = BUF_INIT;
-	int result = decimal_scale(&b, slice_of(number), power);
-	if (result < 0 ? expected != NULL : !expected || !slice_is(buf_slice(&b), expected))
-		fail_msg("%s times 10^%d: %s", number, power, result < 0 ? "refused" : b.data);
-	buf_free(&b);
-}
-
-static void decimals_are_exact(void **state)
-{
-	(void)state;
-	scaled("1999", -2, "19.99");
-	scaled("1900", -2, "19.00");
-	scaled("5", -2, "0.05");
-	scaled("0", -2, "0.00");
-	scaled("-5", -2, "-0.05");
-	scaled("19.99", 2, "1999");
-	scaled("19.9", 2, "1990");
-	scaled("19.999", 2, "1999.9");
-	scaled("0.1", 1, "1");
-	scaled("0.001", 2, "0.1");
-	scaled("12345678901234567890", -2, "123456789012345678.90");
-	scaled("1.5e3", 0, "1500");
-	scaled("1.5E-3", 0, "0.0015");
-	scaled("-0.0", 0, "-0.0");
-	scaled(
-	    "1e400", -2,
-	    "10000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
-	    "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
-	    "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
-	    "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000");
-	scaled("0e409", 2, "0");
-	scaled("1e99999999999999999999", 0, NULL);
-	scaled("1e-99999999999999999999", 0, NULL);
-}
 
 static void amounts_are_scaled(void **state)
 {
@@ -437,7 +399,6 @@ static void rows_are_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(decimals_are_exact),
 	    cmocka_unit_test(amounts_are_scaled),
 	    cmocka_unit_test(dates_are_converted),
 	    cmocka_unit_test(dates_follow_the_clocks_of_their_zone),
