@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "frames.h"
 
@@ -70,6 +71,17 @@ static const char *advice(const struct db *db, int result)
 	}
 }
 
+/* SQLite opens anew for reading what it cannot make: of a file that is not there, only that is left to be told. */
+static const char *why_missing(const struct db *db)
+{
+	struct statvfs fs;
+	if (statvfs(db->path, &fs) < 0)
+		return strerror(ENOENT);
+	if (fs.f_flag & ST_RDONLY)
+		return strerror(EROFS);
+	return fs.f_files && !fs.f_favail ? "no inode is left" : strerror(ENOENT);
+}
+
 /* " (No space left on device)": what the system said, where SQLite's own words leave it out. */
 static const char *system_error(const struct db *db, int result, char text[128])
 {
@@ -77,7 +89,7 @@ static const char *system_error(const struct db *db, int result, char text[128])
 	bool told = (result & 0xff) == SQLITE_IOERR || (result & 0xff) == SQLITE_CANTOPEN;
 	text[0] = '\0';
 	if (told && error)
-		snprintf(text, 128, " (%s)", strerror(error));
+		snprintf(text, 128, " (%s)", error == ENOENT ? why_missing(db) : strerror(error));
 	return text;
 }
 

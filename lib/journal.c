@@ -149,6 +149,17 @@ static int refuse_orphan(const char *path, struct diag *d)
 	    path, path);
 }
 
+/* Of a folder or a device SQLite would say that the disk is bad. */
+static int refuse_other(const char *path, struct diag *d)
+{
+	struct stat st;
+	if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+		return 0;
+	return diag_fail(d, DIAG_DATA, "journal %s: it is %s: name %s (-j, EVT_JOURNAL)", path,
+			 S_ISDIR(st.st_mode) ? "a folder" : "no regular file",
+			 S_ISDIR(st.st_mode) ? "a file in it" : "another");
+}
+
 /* Every user of the journal is its owner, or a member of its group. */
 static int refuse_stranger(const char *path, bool writes, struct diag *d)
 {
@@ -340,7 +351,7 @@ struct journal *journal_open(const char *path, enum journal_access access, struc
 	}
 	if (!exists && make_folders(path, d) < 0)
 		return NULL;
-	if (refuse_network(path, d) < 0 || (!exists && create_file(path, d) < 0) ||
+	if (refuse_other(path, d) < 0 || refuse_network(path, d) < 0 || (!exists && create_file(path, d) < 0) ||
 	    refuse_stranger(path, access != JOURNAL_READ, d) < 0)
 		return NULL;
 	struct journal *j = calloc(1, sizeof *j);

@@ -8,8 +8,11 @@ load ../lib
 setup() {
 	evt_setup
 	write_source shop <<<'{"verify": {"scheme": "none"}, "id": "/id", "type": "const:t", "destinations": {"api": ["*"]}}'
-	write_destination api <<<'{"url": "http://127.0.0.1:1/"}'
 	mkdir "$BATS_TEST_TMPDIR/state"
+	# A record of the source; and an event, of which evt-transform has something to write.
+	LINE='{"specversion":"1.0","id":"new","source":"shop","type":"t","evtdestination":"api","data":{"id":"new"}}'
+	write_map refuses <<<'{"fields": [{"to": "/n", "from": "/missing", "required": true}]}'
+	write_destination api <<<'{"url": "http://127.0.0.1:1/", "map": "refuses"}'
 	export EVT_JOURNAL=$BATS_TEST_TMPDIR/state/journal.db BACKUP=$BATS_TEST_TMPDIR/backup.db
 }
 
@@ -29,10 +32,10 @@ all_say() {
 	local code=$1 text=$2 command before
 	shift 2
 	before=$(sha256sum <"$EVT_JOURNAL")
-	for command in "${@:-receive -s shop}" deliver retry status prune; do
+	for command in "${@:-receive -s shop}" transform deliver retry status prune; do
 		[ $# -eq 0 ] || [[ $* == *$command* ]] || continue
 		# shellcheck disable=SC2086 # options
-		run ${AS-} "$BUILD"/evt-$command <<<'{"id":"new"}'
+		run ${AS-} "$BUILD"/evt-$command <<<"$LINE"
 		if [ "$status" -ne "$code" ] || [[ $output != *"evt-${command%% *}: journal "*"$text"* ]]; then
 			echo "evt-$command: exit $status: $output"
 			return 1
@@ -100,6 +103,22 @@ place_of() { # TEXT: the offset of its last occurrence in the journal
 	all_say 65 'upgrade evt'
 }
 
+@test "a folder, or a device, for a journal: refused, exit 65, and nothing is made beside it" {
+	local command
+	for command in 'receive -s shop' transform deliver retry status prune; do
+		# shellcheck disable=SC2086 # options
+		EVT_JOURNAL=${EVT_JOURNAL%/*} run evt-$command <<<"$LINE"
+		[ "$command: $status" = "$command: 65" ]
+		[[ $output == *"it is a folder: name a file in it (-j, EVT_JOURNAL)"* ]]
+		# shellcheck disable=SC2086 # options
+		EVT_JOURNAL=/dev/full run evt-$command <<<"$LINE"
+		[ "$command: $status" = "$command: 65" ]
+		[[ $output == *"journal /dev/full: it is no regular file: name another (-j, EVT_JOURNAL)"* ]]
+	done
+	[ -z "$(ls "${EVT_JOURNAL%/*}")" ]
+	[ ! -e "${EVT_JOURNAL%/*}-lock" ] && [ ! -e /dev/full-lock ]
+}
+
 @test "missing: exit 66 for those that read; with a WAL that holds events, it is not made anew" {
 	for command in status prune retry; do
 		run evt-$command
@@ -139,7 +158,7 @@ as_nobody() {
 	make_journal
 	as_nobody
 	chmod 644 "$EVT_JOURNAL"
-	all_say 74 'may not write it; it belongs to root' 'receive -s shop' deliver retry prune
+	all_say 74 'may not write it; it belongs to root' 'receive -s shop' transform deliver retry prune
 }
 
 @test "what root makes beside a journal belongs to the journal's owner" {
@@ -176,6 +195,45 @@ as_nobody() {
 	all_say 74 "disk I/O error (Input/output error): nothing of this was journaled; see what the system's log says"
 	EVT_FAULT='open */journal.db 1+ EMFILE'
 	all_say 74 'Too many open files'
+}
+
+# in_memory OPTIONS: a file system of its own at $MOUNTED, with EVT_JOURNAL in it.
+in_memory() {
+	[ "$(id -u)" -eq 0 ] || skip 'needs root, to mount'
+	MOUNTED=$BATS_TEST_TMPDIR/mounted
+	mkdir "$MOUNTED"
+	if ! mount -t tmpfs -o "$1" none "$MOUNTED"; then
+		MOUNTED=
+		skip 'cannot mount here'
+	fi
+	EVT_JOURNAL=$MOUNTED/journal.db
+}
+
+@test "a full inode table: exit 74, whichever file it is that cannot be made; with room again, all is well" {
+	local inodes command
+	in_memory nr_inodes=2
+	for inodes in 2 3 4; do # a folder and the database; its lock; its WAL
+		mount -o "remount,nr_inodes=$inodes" "$MOUNTED"
+		for command in 'receive -s shop' transform deliver retry prune; do
+			# shellcheck disable=SC2086 # options
+			run evt-$command <<<"$LINE"
+			[ "$inodes $command: $status" = "$inodes $command: 74" ]
+			[[ $output == *'no room for a new file: see df -h, and df -i for inodes'* ]] ||
+				[[ $output == *'(no inode is left): SQLite must be able to make files beside it'*'see df -i'* ]]
+		done
+	done
+	mount -o remount,nr_inodes=20 "$MOUNTED"
+	take 1 3
+	[ "$(query 'select count(*) from history; pragma integrity_check' | paste -sd' ')" = '3 ok' ]
+}
+
+@test "a file system that is mounted read-only: exit 74 and said" {
+	make_journal
+	local made=$EVT_JOURNAL
+	in_memory size=16m
+	cp "$made" "$EVT_JOURNAL"
+	mount -o remount,ro "$MOUNTED"
+	all_say 74 'Read-only file system'
 }
 
 # mounted TYPE COMMAND...: mounts a file system of FUSE at $BATS_TEST_TMPDIR/mounted, and points EVT_JOURNAL there. TYPE is what it says it is.
