@@ -18,7 +18,7 @@ CC      ?= cc
 CFLAGS  ?= -O2 -g
 WERROR  ?=
 
-PACKAGES = sqlite3 jansson libcurl libcrypto libpcre2-8 zlib
+PACKAGES = sqlite3 jansson libcurl nettle hogweed libpcre2-8 zlib
 
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef
@@ -62,11 +62,11 @@ $(LIBEVT): $(LIB_OBJ)
 $(BUILD)/evt-%: $(BUILD)/obj/cmd/evt-%.o $(LIBEVT)
 	$(CC) $(EVT_LDFLAGS) -o $@ $^ $(EVT_LIBS)
 
-# For inetd: SQLite, libcrypto and the rest inside of it. Half of what a process for one request does is to find the functions of
+# For inetd: SQLite, Nettle and the rest inside of it. A third of what a process for one request does is to find and map
 # these libraries; but then their mends come with a new build alone. Needs their archives (in Debian the -dev packages have them).
 $(BUILD)/static/evt-receive: $(BUILD)/obj/cmd/evt-receive.o $(LIBEVT)
 	@mkdir -p $(@D)
-	$(CC) $(EVT_LDFLAGS) -o $@ $^ -Wl,-Bstatic -lsqlite3 -ljansson -lcrypto -lz -Wl,-Bdynamic -lm -lpthread
+	$(CC) $(EVT_LDFLAGS) -o $@ $^ -Wl,-Bstatic -lsqlite3 -ljansson -lhogweed -lnettle -lgmp -lz -Wl,-Bdynamic -lm -lpthread
 
 # The migrations, compiled in as text: one array of bytes a file, in the order of their numbers.
 $(BUILD)/gen/migrations.h: $(MIGRATIONS) share/embed.sh
@@ -89,8 +89,8 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o $(LIBEVT)
 	$(CC) $(EVT_LDFLAGS) -o $@ $^ $(EVT_LIBS)
 
 # The scripted destination is a server of another make than ours, so that the two do not share their mistakes.
-$(BUILD)/tests/destination: EVT_LIBS += $(shell pkg-config --libs libmicrohttpd)
-$(BUILD)/tests/relay: EVT_LIBS += $(shell pkg-config --libs libssl)
+$(BUILD)/tests/destination: EVT_LIBS += $(shell pkg-config --libs libmicrohttpd libcrypto)
+$(BUILD)/tests/relay: EVT_LIBS += $(shell pkg-config --libs libssl libcrypto)
 
 # For LD_PRELOAD: it takes the place of the functions that _FORTIFY_SOURCE would wrap.
 $(BUILD)/tests/fault.so: tests/tools/fault.c

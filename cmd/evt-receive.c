@@ -8,7 +8,6 @@
 #include "cgi.h"
 #include "clock.h"
 #include "confine.h"
-#include "digest.h"
 #include "inherited.h"
 #include "listen.h"
 #include "options.h"
@@ -67,10 +66,8 @@ static const char *socket_file(const struct receive *r)
 }
 
 /* The configuration is read, and addresses are bound: from now on the journal is all it needs. */
-static void confine(const struct receive *r, const struct sources *sources)
+static void confine(const struct receive *r)
 {
-	if (sources_verify(sources))
-		digest_prepare();
 	if (!confine_files(r->journal, socket_file(r)))
 		diag_debug("not confined: this kernel has no Landlock, or it is off");
 }
@@ -123,7 +120,7 @@ static int take_records(struct receive *r, const struct source *source, struct j
 static int receive(struct receive *r, const struct sources *sources, struct diag *d)
 {
 	if (r->mode == MODE_CGI) {
-		confine(r, sources);
+		confine(r);
 		return cgi_run(sources, &r->reception, r->journal, STDIN_FILENO, STDOUT_FILENO, d);
 	}
 	if (r->mode != MODE_RECORDS)
@@ -137,7 +134,7 @@ static int receive(struct receive *r, const struct sources *sources, struct diag
 	struct journal *journal = journal_open(r->journal, JOURNAL_WRITE, d);
 	if (!journal)
 		return -1;
-	confine(r, sources);
+	confine(r);
 	int result =
 	    r->mode == MODE_RECORDS ? take_records(r, sources->list[0], journal, d) : serve(r, sources, &journal, d);
 	if (r->mode == MODE_CONNECTION)

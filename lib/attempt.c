@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "attempt.h"
 
-#include <openssl/sha.h>
 #include <stdlib.h>
 
 #include "clock.h"
+#include "digest.h"
 #include "reason.h"
 #include "template.h"
 
@@ -78,7 +78,7 @@ void attempt_key(const struct event *e, char key[ATTEMPT_KEY_SIZE])
 {
 	char text[3 * EVENT_NAME_LIMIT + 2];
 	const struct slice parts[] = {e->source, e->id, e->destination};
-	unsigned char digest[DIGEST_MOST] = {0};
+	unsigned char digest[DIGEST_MOST];
 	size_t len = 0;
 	for (size_t i = 0; i < 3; i++) {
 		memcpy(text + len, parts[i].ptr, parts[i].len);

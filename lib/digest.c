@@ -1,85 +1,59 @@
 /* SPDX-License-Identifier: MIT */
 #include "digest.h"
 
-/* Plain hashes are made with the functions below the EVP interface: that one would first set libcrypto up, a millisecond that a process
- * for a single request has no use for. */
-#define OPENSSL_SUPPRESS_DEPRECATED
-#include <openssl/core_names.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/sha.h>
-#include <pthread.h>
+#include <nettle/eddsa.h>
+#include <nettle/hmac.h>
+#include <nettle/memops.h>
+#include <nettle/sha1.h>
+#include <nettle/sha2.h>
+#include <string.h>
 
 #include "buf.h"
 
-static const struct {
-	const char *name;
-	size_t size;
-} algorithms[] = {
-    [DIGEST_SHA1] = {"SHA1", 20},
-    [DIGEST_SHA256] = {"SHA256", 32},
-    [DIGEST_SHA512] = {"SHA512", 64},
+static const struct nettle_hash *const algorithms[] = {
+    [DIGEST_SHA1] = &nettle_sha1,
+    [DIGEST_SHA256] = &nettle_sha256,
+    [DIGEST_SHA512] = &nettle_sha512,
 };
+
+/* What any of them needs. */
+union state {
+	struct sha1_ctx sha1;
+	struct sha256_ctx sha256;
+	struct sha512_ctx sha512;
+};
+
+static const uint8_t *bytes_of(struct slice text)
+{
+	return (const uint8_t *)text.ptr;
+}
 
 size_t digest_size(enum digest_algorithm algorithm)
 {
-	return algorithms[algorithm].size;
+	return algorithms[algorithm]->digest_size;
 }
 
-int digest_hash(enum digest_algorithm algorithm, struct slice text, unsigned char out[DIGEST_MOST])
+void digest_hash(enum digest_algorithm algorithm, struct slice text, unsigned char out[DIGEST_MOST])
 {
-	union {
-		SHA_CTX sha1;
-		SHA256_CTX sha256;
-		SHA512_CTX sha512;
-	} c;
-	bool good = false;
-	switch (algorithm) {
-	case DIGEST_SHA1:
-		good = SHA1_Init(&c.sha1) && SHA1_Update(&c.sha1, text.ptr, text.len) && SHA1_Final(out, &c.sha1);
-		break;
-	case DIGEST_SHA256:
-		good = SHA256_Init(&c.sha256) && SHA256_Update(&c.sha256, text.ptr, text.len) &&
-		       SHA256_Final(out, &c.sha256);
-		break;
-	case DIGEST_SHA512:
-		good = SHA512_Init(&c.sha512) && SHA512_Update(&c.sha512, text.ptr, text.len) &&
-		       SHA512_Final(out, &c.sha512);
-		break;
-	}
-	return good ? 0 : -1;
+	const struct nettle_hash *hash = algorithms[algorithm];
+	union state state;
+	hash->init(&state);
+	hash->update(&state, text.len, bytes_of(text));
+	hash->digest(&state, hash->digest_size, out);
 }
 
-/* Fetched once: finding it costs more than hashing a kilobyte. */
-static EVP_MAC *hmac;
-
-static void fetch(void)
+void digest_hmac(enum digest_algorithm algorithm, struct slice key, const struct slice *parts, size_t count,
+		 unsigned char out[DIGEST_MOST])
 {
-	hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-}
-
-void digest_prepare(void)
-{
-	static pthread_once_t fetched = PTHREAD_ONCE_INIT;
-	pthread_once(&fetched, fetch);
-}
-
-int digest_hmac(enum digest_algorithm algorithm, struct slice key, const struct slice *parts, size_t count,
-		unsigned char out[DIGEST_MOST])
-{
-	OSSL_PARAM parameters[] = {
-	    OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)algorithms[algorithm].name, 0),
-	    OSSL_PARAM_construct_end(),
-	};
-	digest_prepare();
-	EVP_MAC_CTX *context = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
-	bool good = context && EVP_MAC_init(context, (const unsigned char *)key.ptr, key.len, parameters) == 1;
-	for (size_t i = 0; good && i < count; i++)
-		good = EVP_MAC_update(context, (const unsigned char *)parts[i].ptr, parts[i].len) == 1;
-	size_t len;
-	good = good && EVP_MAC_final(context, out, &len, DIGEST_MOST) == 1;
-	EVP_MAC_CTX_free(context);
-	return good ? 0 : -1;
+	const struct nettle_hash *hash = algorithms[algorithm];
+	union state outer, inner, state;
+	hmac_set_key(&outer, &inner, &state, hash, key.len, bytes_of(key));
+	for (size_t i = 0; i < count; i++)
+		hmac_update(&state, hash, parts[i].len, bytes_of(parts[i]));
+	hmac_digest(&outer, &inner, &state, hash, hash->digest_size, out);
+	digest_wipe(&outer, sizeof outer);
+	digest_wipe(&inner, sizeof inner);
+	digest_wipe(&state, sizeof state);
 }
 
 /* The message must be in one piece: Ed25519 goes over it twice. */
@@ -90,13 +64,8 @@ int digest_ed25519(struct slice key, const unsigned char signature[DIGEST_ED2551
 	int result = -1;
 	for (size_t i = 0; i < count; i++)
 		buf_add_slice(&message, parts[i]);
-	EVP_PKEY *public = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, (const unsigned char *)key.ptr, key.len);
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	if (buf_ok(&message) && public && context && EVP_DigestVerifyInit(context, NULL, NULL, NULL, public) == 1)
-		result = EVP_DigestVerify(context, signature, DIGEST_ED25519_SIGNATURE,
-					  (const unsigned char *)buf_slice(&message).ptr, message.len) == 1;
-	EVP_MD_CTX_free(context);
-	EVP_PKEY_free(public);
+	if (buf_ok(&message))
+		result = ed25519_sha512_verify(bytes_of(key), message.len, bytes_of(buf_slice(&message)), signature);
 	buf_free(&message);
 	return result;
 }
@@ -135,5 +104,11 @@ int digest_unhex(struct slice text, unsigned char *bytes, size_t len)
 
 bool digest_equal(const void *a, const void *b, size_t len)
 {
-	return CRYPTO_memcmp(a, b, len) == 0;
+	return memeql_sec(a, b, len);
+}
+
+void digest_wipe(void *secret, size_t len)
+{
+	static void *(*const volatile set)(void *, int, size_t) = memset; /* else the compiler may leave it out */
+	set(secret, 0, len);
 }

@@ -10,18 +10,14 @@ enum { DIGEST_MOST = 64 }; /* bytes of the longest */
 
 size_t digest_size(enum digest_algorithm algorithm);
 
-/* Each fills the first digest_size bytes of `out`. -1 when libcrypto has no memory or will not do the algorithm. */
-int digest_hash(enum digest_algorithm algorithm, struct slice text, unsigned char out[DIGEST_MOST]);
+/* Each fills the first digest_size bytes of `out`. */
+void digest_hash(enum digest_algorithm algorithm, struct slice text, unsigned char out[DIGEST_MOST]);
 /* Of the parts, one after the other. */
-int digest_hmac(enum digest_algorithm algorithm, struct slice key, const struct slice *parts, size_t count,
-		unsigned char out[DIGEST_MOST]);
+void digest_hmac(enum digest_algorithm algorithm, struct slice key, const struct slice *parts, size_t count,
+		 unsigned char out[DIGEST_MOST]);
 
-/* libcrypto reads its configuration before its first keyed hash: to be
- * called by who needs one and will not be able to read files then. */
-void digest_prepare(void);
-
-/* Ed25519 (RFC 8032): has the holder of this public key of 32 bytes
- * signed the parts, one after the other? 1, 0, or -1 as above. */
+/* Ed25519 (RFC 8032): has the holder of this public key of 32 bytes signed
+ * the parts, one after the other? 1, 0, or -1 without memory to join them. */
 enum { DIGEST_ED25519_KEY = 32, DIGEST_ED25519_SIGNATURE = 64 };
 int digest_ed25519(struct slice key, const unsigned char signature[DIGEST_ED25519_SIGNATURE], const struct slice *parts,
 		   size_t count);
@@ -31,5 +27,8 @@ int digest_unhex(struct slice text, unsigned char *bytes, size_t len); /* exactl
 
 /* Takes as long whatever stands where. */
 bool digest_equal(const void *a, const void *b, size_t len);
+
+/* Overwrites a secret that nobody will read any more. */
+void digest_wipe(void *secret, size_t len);
 
 #endif

@@ -11,7 +11,7 @@ enum { DIGEST_SIZE = 32 };
 /* The first 64 bits of SHA-256. */
 static int64_t hash(struct slice text)
 {
-	unsigned char digest[DIGEST_MOST] = {0};
+	unsigned char digest[DIGEST_MOST];
 	digest_hash(DIGEST_SHA256, text, digest);
 	int64_t key;
 	memcpy(&key, digest, sizeof key);
@@ -190,17 +190,16 @@ static void count_conflict(struct journal *j, int64_t event)
 	db_run(q);
 }
 
-static void digest_payload(struct journal *j, const struct event *e, unsigned char digest[DIGEST_MOST])
+static void digest_payload(const struct event *e, unsigned char digest[DIGEST_MOST])
 {
-	if (digest_hash(DIGEST_SHA256, e->data.ptr ? e->data : SLICE(""), digest) < 0)
-		db_note(&j->db, DIAG_UNAVAILABLE, "libcrypto gives no SHA-256");
+	digest_hash(DIGEST_SHA256, e->data.ptr ? e->data : SLICE(""), digest);
 }
 
 static void accept_one(struct journal *j, struct journal_accept *row, int64_t now)
 {
 	const struct event *e = row->event;
 	unsigned char digest[DIGEST_MOST];
-	digest_payload(j, e, digest);
+	digest_payload(e, digest);
 	struct known known = find(j, e->source, e->id, digest);
 	if (known.event) {
 		row->answer = known.same_payload ? JOURNAL_DUPLICATE : JOURNAL_CONFLICT;
@@ -258,7 +257,7 @@ int journal_adopt(struct journal *j, const struct event *e, int64_t now, int64_t
 		received.data = e->raw;
 		received.content_type = SLICE_NONE;
 	}
-	digest_payload(j, &received, digest);
+	digest_payload(&received, digest);
 	struct journal_destination *to = journal_destination(j, e->destination);
 	struct known known = find(j, e->source, e->id, digest);
 	int64_t event = known.event;

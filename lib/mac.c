@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "mac.h"
 
-#include <openssl/crypto.h>
 #include <stdlib.h>
 
 #include "base64.h"
@@ -172,7 +171,7 @@ void mac_keys_load(struct mac_keys *k, struct conf_object *o, enum mac_key_form 
 void mac_keys_free(struct mac_keys *k)
 {
 	if (k->decoded.data)
-		OPENSSL_cleanse(k->decoded.data, k->decoded.cap);
+		digest_wipe(k->decoded.data, k->decoded.cap);
 	buf_free(&k->decoded);
 	secrets_free(&k->secrets);
 	free(k->list);

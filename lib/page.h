@@ -25,7 +25,7 @@ int page_add_history(struct buf *b, struct page *page, struct diag *d);
 int page_add_events(struct buf *b, struct page *page, struct diag *d); /* those of filter.ids */
 void page_add_refusal(struct buf *b, struct page *page, int status, const char *why);
 
-/* The Content-Security-Policy under which a page works. -1 when libcrypto fails. */
-int page_add_policy(struct buf *b, bool live);
+/* The Content-Security-Policy under which a page works. */
+void page_add_policy(struct buf *b, bool live);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy.h"
 
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "address.h"
 #include "buf.h"
+#include "digest.h"
 
 static void check_address(struct conf_object *o, const char *text)
 {
@@ -66,7 +66,7 @@ void proxy_free(struct proxy *p)
 	free(p->address);
 	free(p->user);
 	if (p->password)
-		OPENSSL_cleanse(p->password, strlen(p->password));
+		digest_wipe(p->password, strlen(p->password));
 	free(p->password);
 	free(p->ca_file);
 	*p = (struct proxy){.address = NULL};

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "confine.h"
+#include "digest.h"
 #include "place.h"
 
 enum { SECRETS_LIMIT = 64 * 1024 };
@@ -105,7 +105,7 @@ int secrets_read(struct secrets *s, const char *folder, const char *path, struct
 void secrets_free(struct secrets *s)
 {
 	if (s->storage)
-		OPENSSL_cleanse(s->storage, s->storage_len);
+		digest_wipe(s->storage, s->storage_len);
 	free(s->storage);
 	free(s->lines);
 	*s = (struct secrets){0};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include <openssl/crypto.h>
 #include <stdlib.h>
 
 #include "base64.h"
+#include "digest.h"
 #include "sender_internal.h"
 
 static int add_header(struct sender_target *t, const struct buf *line)
@@ -123,7 +123,7 @@ void sender_target_free(struct sender_target *t)
 	if (!t)
 		return;
 	for (struct curl_slist *h = t->headers; h; h = h->next)
-		OPENSSL_cleanse(h->data, strlen(h->data));
+		digest_wipe(h->data, strlen(h->data));
 	curl_slist_free_all(t->headers);
 	free_fetch(t);
 	free(t);

@@ -110,20 +110,18 @@ static void fill(const struct mac_template *t, const struct signing_request *r, 
 		parts[i] = t->parts[i].piece == MAC_TEXT ? slice_of(t->parts[i].text) : values[t->parts[i].piece];
 }
 
-static int add_signature(const struct signing *s, struct slice key, const struct slice *parts, struct buf *lines)
+static void add_signature(const struct signing *s, struct slice key, const struct slice *parts, struct buf *lines)
 {
 	unsigned char mac[DIGEST_MOST];
 	char hex[2 * DIGEST_MOST + 1];
 	size_t size = digest_size(s->algorithm);
-	if (digest_hmac(s->algorithm, key, parts, s->text.count, mac) < 0)
-		return -1;
+	digest_hmac(s->algorithm, key, parts, s->text.count, mac);
 	if (s->encoding == MAC_BASE64) {
 		base64_add(lines, (struct slice){(const char *)mac, size});
 	} else {
 		digest_hex(mac, size, hex);
 		buf_add_text(lines, hex);
 	}
-	return 0;
 }
 
 static void add_line(struct buf *lines, const char *name, struct slice value)
@@ -135,12 +133,12 @@ static void add_line(struct buf *lines, const char *name, struct slice value)
 	buf_add_char(lines, '\0');
 }
 
-int signing_add(const struct signing *s, const struct signing_request *r, int64_t now, struct buf *lines)
+void signing_add(const struct signing *s, const struct signing_request *r, int64_t now, struct buf *lines)
 {
 	char digits[24];
 	struct slice parts[MAC_PARTS], prefix[MAC_PARTS];
 	if (s->keys.count == 0)
-		return 0;
+		return;
 	snprintf(digits, sizeof digits, "%lld", (long long)(now / s->time_unit_ms));
 	fill(&s->text, r, slice_of(digits), parts);
 	fill(&s->prefix, r, slice_of(digits), prefix);
@@ -152,9 +150,7 @@ int signing_add(const struct signing *s, const struct signing_request *r, int64_
 			buf_add_char(lines, ' ');
 		for (size_t i = 0; i < s->prefix.count; i++)
 			buf_add_slice(lines, prefix[i]);
-		if (add_signature(s, s->keys.list[k].bytes, parts, lines) < 0)
-			return -1;
+		add_signature(s, s->keys.list[k].bytes, parts, lines);
 	}
 	buf_add_char(lines, '\0');
-	return 0;
 }

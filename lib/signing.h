@@ -27,7 +27,7 @@ struct signing_request {
 	struct slice method, url, body, id;
 };
 
-/* Appends its headers, "NAME: value" with a NUL behind each. 0, or -1 when libcrypto fails. */
-int signing_add(const struct signing *s, const struct signing_request *r, int64_t now, struct buf *lines);
+/* Appends its headers, "NAME: value" with a NUL behind each. */
+void signing_add(const struct signing *s, const struct signing_request *r, int64_t now, struct buf *lines);
 
 #endif

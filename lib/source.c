@@ -312,14 +312,6 @@ void sources_free(struct sources *all)
 	*all = (struct sources){.list = NULL};
 }
 
-bool sources_verify(const struct sources *all)
-{
-	for (size_t i = 0; i < all->count; i++)
-		if (all->list[i]->verify.kind != VERIFY_NONE)
-			return true;
-	return false;
-}
-
 struct source *sources_find(const struct sources *all, struct slice name)
 {
 	for (size_t i = 0; i < all->count; i++)

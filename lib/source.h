@@ -84,7 +84,6 @@ struct sources {
 int sources_load(struct sources *all, const char *dir, struct diag *d);
 int sources_load_one(struct sources *all, const char *dir, struct slice name, struct diag *d); /* this file alone */
 void sources_free(struct sources *all);
-bool sources_verify(const struct sources *all);                            /* does one of them look at who sends? */
 struct source *sources_find(const struct sources *all, struct slice name); /* borrowed, or NULL */
 
 #endif

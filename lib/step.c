@@ -280,13 +280,12 @@ static enum step_result substring(const struct step *s, struct rule_value *v)
 	return STEP_DONE;
 }
 
-static enum step_result hash(const struct step *s, struct rule_value *v, struct buf *out, struct buf *why)
+static enum step_result hash(const struct step *s, struct rule_value *v, struct buf *out)
 {
 	unsigned char bytes[DIGEST_MOST];
 	char hex[2 * DIGEST_MOST + 1];
 	size_t from = out->len;
-	if (digest_hash(s->algorithm, v->text, bytes) < 0)
-		return wrong(why, "cannot be hashed: the algorithm is not to be had");
+	digest_hash(s->algorithm, v->text, bytes);
 	digest_hex(bytes, digest_size(s->algorithm), hex);
 	buf_add_text(out, hex);
 	*v = string_at(out, from);
@@ -351,7 +350,7 @@ static enum step_result apply_to_one(const struct step *s, struct rule_value *v,
 	case STEP_SUBSTRING:
 		return substring(s, v);
 	case STEP_HASH:
-		return hash(s, v, out, why);
+		return hash(s, v, out);
 	case STEP_SPLIT:
 		return split(s, v, out);
 	case STEP_SCALE:

@@ -42,7 +42,7 @@ enum verify_result {
 	VERIFY_GOOD = 0,
 	VERIFY_BAD = -1,   /* missing, malformed, or it does not match */
 	VERIFY_LATE = -2,  /* the timestamp is too far from now */
-	VERIFY_ERROR = -3, /* libcrypto, or the memory, fails */
+	VERIFY_ERROR = -3, /* no memory */
 };
 enum verify_result verify_check(const struct verify *v, const struct request *r, int64_t now, struct diag *d);
 

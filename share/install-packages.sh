@@ -4,7 +4,7 @@
 #   sh share/install-packages.sh [build] [demo] [test] [mounts] [lint] [package] [bench]
 set -eu
 
-libraries='sqlite3 jansson libcurl libcrypto libpcre2-8 zlib'
+libraries='sqlite3 jansson libcurl nettle hogweed libpcre2-8 zlib'
 
 have() {
 	command -v "$1" >/dev/null 2>&1
@@ -24,8 +24,8 @@ has_group() {
 		have_all cc make pkg-config && pkg-config --exists $libraries &&
 			echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1
 		;;
-	demo) have_all curl openssl sqlite3 && pkg-config --exists libmicrohttpd ;;
-	test) have_all bats curl jq openssl pgrep sqlite3 && pkg-config --exists cmocka libmicrohttpd ;;
+	demo) have_all curl openssl sqlite3 && pkg-config --exists libmicrohttpd libssl ;;
+	test) have_all bats curl jq openssl pgrep sqlite3 && pkg-config --exists cmocka libmicrohttpd libssl ;;
 	# File systems that the tests mount, where they may.
 	mounts) [ "$manager" != apt ] || { have_all sshfs bindfs && [ -x /usr/lib/openssh/sftp-server ]; } ;;
 	# Only Debian and its kin have packages of this kind to make.
@@ -37,28 +37,28 @@ has_group() {
 
 packages() {
 	case $1-$2 in
-	apt-build) echo gcc libc6-dev make pkg-config ca-certificates libsqlite3-dev libjansson-dev libcurl4-openssl-dev libssl-dev libpcre2-dev zlib1g-dev ;;
-	apt-test) echo bats curl jq openssl procps sqlite3 libcmocka-dev libmicrohttpd-dev ;;
+	apt-build) echo gcc libc6-dev make pkg-config ca-certificates libsqlite3-dev libjansson-dev libcurl4-openssl-dev nettle-dev libpcre2-dev zlib1g-dev ;;
+	apt-test) echo bats curl jq openssl procps sqlite3 libcmocka-dev libmicrohttpd-dev libssl-dev ;;
 	apt-lint) echo clang clang-tidy clang-format shellcheck mandoc ;;
-	dnf-build) echo gcc make pkgconf-pkg-config sqlite-devel jansson-devel libcurl-devel openssl-devel pcre2-devel zlib-devel ;;
-	dnf-test) echo bats curl jq openssl procps-ng sqlite libcmocka-devel libmicrohttpd-devel libasan libubsan ;;
+	dnf-build) echo gcc make pkgconf-pkg-config sqlite-devel jansson-devel libcurl-devel nettle-devel pcre2-devel zlib-devel ;;
+	dnf-test) echo bats curl jq openssl procps-ng sqlite libcmocka-devel libmicrohttpd-devel openssl-devel libasan libubsan ;;
 	dnf-lint) echo clang clang-tools-extra ShellCheck mandoc ;;
-	apk-build) echo gcc musl-dev make pkgconf sqlite-dev jansson-dev curl-dev openssl-dev pcre2-dev zlib-dev ;;
-	apk-test) echo bats curl jq openssl procps sqlite cmocka-dev libmicrohttpd-dev ;;
+	apk-build) echo gcc musl-dev make pkgconf sqlite-dev jansson-dev curl-dev nettle-dev pcre2-dev zlib-dev ;;
+	apk-test) echo bats curl jq openssl procps sqlite cmocka-dev libmicrohttpd-dev openssl-dev ;;
 	apk-lint) echo clang clang-extra-tools shellcheck mandoc ;;
-	brew-build) echo make pkgconf sqlite jansson curl openssl@3 pcre2 zlib ;;
-	brew-test) echo bats-core jq cmocka libmicrohttpd ;;
+	brew-build) echo make pkgconf sqlite jansson curl nettle pcre2 zlib ;;
+	brew-test) echo bats-core jq cmocka libmicrohttpd openssl@3 ;;
 	brew-lint) echo llvm shellcheck mandoc ;;
-	apt-demo) echo curl openssl sqlite3 libmicrohttpd-dev ;;
+	apt-demo) echo curl openssl sqlite3 libmicrohttpd-dev libssl-dev ;;
 	apt-mounts) echo sshfs bindfs openssh-sftp-server ;;
 	apt-package) echo build-essential debhelper lintian faketime libcmocka-dev ;;
-	apt-bench) echo nginx-light nodejs npm webhook wrk openbsd-inetd curl jq sqlite3 libmicrohttpd-dev ;;
-	dnf-bench) echo nginx nodejs npm wrk curl jq sqlite libmicrohttpd-devel ;;
-	apk-bench) echo nginx nodejs npm curl jq sqlite libmicrohttpd-dev ;;
-	brew-bench) echo nginx node wrk jq libmicrohttpd ;;
-	dnf-demo) echo curl openssl sqlite libmicrohttpd-devel ;;
-	apk-demo) echo curl openssl sqlite libmicrohttpd-dev ;;
-	brew-demo) echo libmicrohttpd ;;
+	apt-bench) echo nginx-light nodejs npm webhook wrk openbsd-inetd curl jq sqlite3 libmicrohttpd-dev libssl-dev ;;
+	dnf-bench) echo nginx nodejs npm wrk curl jq sqlite libmicrohttpd-devel openssl-devel ;;
+	apk-bench) echo nginx nodejs npm curl jq sqlite libmicrohttpd-dev openssl-dev ;;
+	brew-bench) echo nginx node wrk jq libmicrohttpd openssl@3 ;;
+	dnf-demo) echo curl openssl sqlite libmicrohttpd-devel openssl-devel ;;
+	apk-demo) echo curl openssl sqlite libmicrohttpd-dev openssl-dev ;;
+	brew-demo) echo libmicrohttpd openssl@3 ;;
 	esac
 }
 

@@ -4,13 +4,14 @@
  * falls on all of them; what counts is the ratio to the first. The shapes differ from it in one thing each.
  *   journal_shapes [EVENTS [ROUNDS]]     (in $TMPDIR) */
 #include <inttypes.h>
-#include <openssl/sha.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "digest.h"
 
 enum { BATCH = 64, PAYLOAD = 1024, DESTINATIONS = 2 };
 
@@ -98,8 +99,8 @@ static void step(sqlite3_stmt *statement)
 /* The sender's ids are random, as a UUIDv4 is: the worst case for an index over them. */
 static int64_t identify(int64_t n, char id[40])
 {
-	unsigned char hash[SHA256_DIGEST_LENGTH];
-	SHA256((const unsigned char *)&n, sizeof n, hash);
+	unsigned char hash[DIGEST_MOST];
+	digest_hash(DIGEST_SHA256, (struct slice){(const char *)&n, sizeof n}, hash);
 	for (int i = 0; i < 16; i++)
 		snprintf(id + 2 * i, 3, "%02x", hash[i]);
 	int64_t key;

@@ -60,7 +60,7 @@ install_there() {
 	[[ "$output" == *'apk add '*musl-dev* ]]
 	machine_with brew 501
 	install_there build test
-	[[ "$output" == *'brew install '*openssl@3*libmicrohttpd* ]]
+	[[ "$output" == *'brew install '*nettle*libmicrohttpd*openssl@3* ]]
 }
 
 @test "without a package manager it says what is needed" {

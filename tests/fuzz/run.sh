@@ -17,7 +17,7 @@ run_one() { # NAME
 	mkdir -p "$out/corpus/fuzz_$1"
 	# shellcheck disable=SC2046  # flags are words
 	clang -std=c11 -D_GNU_SOURCE -Ilib -O1 -g -fno-sanitize-recover=all -fsanitize=$sanitize -Wl,--as-needed \
-		-o "$out/fuzz_$1" "tests/fuzz/fuzz_$1.c" "$out/libevt.a" $(pkg-config --libs sqlite3 jansson libcurl libcrypto libpcre2-8 zlib) -lpthread
+		-o "$out/fuzz_$1" "tests/fuzz/fuzz_$1.c" "$out/libevt.a" $(pkg-config --libs sqlite3 jansson libcurl nettle hogweed libpcre2-8 zlib) -lpthread
 	if "$out/fuzz_$1" -max_len=65536 -max_total_time="$seconds" -artifact_prefix="$out/fuzz_$1-" -print_final_stats=1 -close_fd_mask=2 \
 		"$out/corpus/fuzz_$1" "$seeds" >"$out/fuzz_$1.log" 2>&1; then
 		echo "fuzz: $1 for ${seconds}s from $(find "$seeds" -type f | wc -l) seeds: $(awk '/number_of_executed_units/ { print $2 }' "$out/fuzz_$1.log") executions"
