@@ -153,6 +153,13 @@ static void say_reason(struct attempt *a, const struct attempt_plan *plan, const
 {
 	const struct sender_answer *answer = &a->answer;
 	buf_clear(&a->error);
+	if (strcmp(a->outcome.code, "cut") == 0) {
+		buf_printf(&a->error,
+			   "%d: the answer %s, so that refused_when cannot judge it; it may have arrived all the same",
+			   answer->facts.http_status,
+			   answer->facts.curl == CURLE_WRITE_ERROR ? "is longer than 64 KiB" : "broke off");
+		return;
+	}
 	if (answer->facts.http_status) {
 		struct reason_answer words = {.status = answer->facts.http_status,
 					      .content_type = answer_header(answer->head, "Content-Type"),
@@ -194,12 +201,19 @@ static bool needs_json(const struct attempt *a, const struct dest *dest)
 	       (a->outcome.verdict != JOURNAL_OK || dest->record.text || dest->refused_when.count);
 }
 
+static bool is_cut(const struct attempt *a, const struct dest *dest, const struct answer *said)
+{
+	return dest->refused_when.count && !said->json && a->answer.facts.curl != CURLE_OK;
+}
+
 /* What the status has decided may be turned round by what the answer says. */
 static void judge_words(struct attempt *a, const struct dest *dest, const struct answer *said)
 {
 	if (a->outcome.verdict == JOURNAL_OK) {
 		const struct answer_condition *refusal = answer_meets(said, &dest->refused_when);
-		if (refusal)
+		if (is_cut(a, dest, said))
+			a->outcome = outcome_cut(&a->answer.facts, dest);
+		else if (refusal)
 			a->outcome = outcome_refused(refusal->again);
 		else
 			find_record(a, said, &dest->record);

@@ -80,7 +80,7 @@ static bool is_fault(int status)
 
 struct outcome outcome_decide(const struct outcome_facts *facts, const struct dest *dest)
 {
-	/* The head is the answer: a body that was cut, by us or by them, does not take it back. */
+	/* The head is the answer: a body that was cut, by us or by them, does not take it back, unless that is to be judged. */
 	int status = facts->http_status;
 	if (status < 200)
 		return decide_unanswered(facts, dest);
@@ -95,6 +95,13 @@ struct outcome outcome_decide(const struct outcome_facts *facts, const struct de
 struct outcome outcome_refused(bool again)
 {
 	return (struct outcome){.verdict = again ? JOURNAL_AGAIN : JOURNAL_NEVER, .fault = again, .code = "refused"};
+}
+
+struct outcome outcome_cut(const struct outcome_facts *facts, const struct dest *dest)
+{
+	bool again = facts->curl != CURLE_WRITE_ERROR && !dest->ambiguous_fails;
+	return (struct outcome){
+	    .verdict = again ? JOURNAL_AGAIN : JOURNAL_NEVER, .fault = again, .ambiguous = true, .code = "cut"};
 }
 
 struct outcome outcome_unfit(void)

@@ -38,6 +38,7 @@ struct outcome {
  *   protocol          what came back is not HTTP
  *   http-NNN          the answer's status
  *   refused           the status says yes, the answer no, by the destination's "refused_when"
+ *   cut               the status says yes, but the answer did not come whole, and "refused_when" has not seen all of it
  *   token             no access token was to be had
  *   private           the address it came to is private, and "private_addresses" refuses such
  *   address           the event lacks a value that the address needs, or makes it no address
@@ -46,6 +47,9 @@ struct outcome outcome_decide(const struct outcome_facts *facts, const struct de
 
 /* The status meant success, but the answer says no. To be retried, it is a fault: a revoked key may be told like this. */
 struct outcome outcome_refused(bool again);
+
+/* The status meant success, but not all has come that "refused_when" is to judge. Longer than is read, it will be so again: permanent. */
+struct outcome outcome_cut(const struct outcome_facts *facts, const struct dest *dest);
 
 /* Could not be sent, because its data make no request: permanent. */
 struct outcome outcome_unfit(void);

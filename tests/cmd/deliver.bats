@@ -194,6 +194,40 @@ tls_port() {
 	[ "$(query "select group_concat(code) from delivery where code is not null")" = refused,refused,refused ]
 }
 
+@test "an answer of success that refused_when cannot judge, for it is cut, delivers nothing" {
+	local big
+	big=$(head -c 70000 /dev/zero | tr '\0' x)
+	printf '[{"body": "ok", "answers": [{"status": 200, "body": {"data": "short"}}]},
+		{"answers": [{"status": 200, "body": {"data": "%s", "errors": [{"message": "no"}]}}]}]' "$big" >"$BATS_TEST_TMPDIR/rules"
+	start_destination -r "$BATS_TEST_TMPDIR/rules"
+	crm '"refused_when": {"pointer": "/errors", "not_empty": true}'
+	# One that hangs up in the middle of its answer.
+	spawn torn python3 -c '
+import socket, sys
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+while True:
+    c, _ = s.accept()
+    c.recv(65536)
+    c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"data\": 1,")
+    c.close()' </dev/null >"$BATS_TEST_TMPDIR/torn.port"
+	wait_until test -s "$BATS_TEST_TMPDIR/torn.port"
+	write_destination torn <<<'{"url": "http://127.0.0.1:'"$(<"$BATS_TEST_TMPDIR/torn.port")"'/", "refused_when": {"pointer": "/errors", "not_empty": true}}'
+	write_destination torn_once <<<'{"url": "http://127.0.0.1:'"$(<"$BATS_TEST_TMPDIR/torn.port")"'/", "ambiguous": "fail", "refused_when": {"pointer": "/errors", "not_empty": true}}'
+	{
+		line short '"data":"ok"'
+		line long '"data":1'
+		line torn '"data":1' | sed 's/crm/torn/'
+		line once '"data":1' | sed 's/crm/torn_once/'
+	} >"$BATS_TEST_TMPDIR/lines"
+	deliver <"$BATS_TEST_TMPDIR/lines"
+	[ "$(history_of short status)" = delivered ]
+	[ "$(history_of long 'status, error')" = 'failed|200: the answer is longer than 64 KiB, so that refused_when cannot judge it; it may have arrived all the same' ]
+	[ "$(history_of torn 'status, error')" = 'retrying|200: the answer broke off, so that refused_when cannot judge it; it may have arrived all the same' ]
+	[ "$(history_of once status)" = failed ]
+	[ "$(query "select group_concat(code) from delivery where code is not null")" = cut,cut,cut ]
+}
+
 @test "\"already exists\" counts as delivered where the file says so, with the record's id" {
 	start_destination -r '[{"body": "old", "answers": [{"status": 409, "body": {"code": "EXISTS", "existing": {"id": "c-9"}}}]},
 		{"body": "torn", "answers": [{"status": 409, "body": {"code": "LOCKED", "message": "being edited"}}]},
