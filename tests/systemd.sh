@@ -186,6 +186,31 @@ while [ $n -lt 40 ]; do
 done
 is "$(history --limit 1000 --format tsv | wc -l)" 41
 
+echo 'systemd: nor while the package is installed over itself'
+inside dpkg -i /evt.deb >"$work/upgrade" 2>&1 &
+upgrade=$!
+n=0
+while [ $n -lt 20 ] || kill -0 $upgrade 2>/dev/null; do
+	n=$((n + 1))
+	is "$(post "upgrade$n")" 202
+done
+wait $upgrade || fail "$(cat "$work/upgrade")"
+is "$(inside systemctl is-active evt-receive.service)" active
+
+echo 'systemd: a wrong file of the configuration holds requests up, and no longer than it is there'
+echo '{}' >"$etc/sources/wrong.json"
+inside systemctl restart evt-receive.service
+post waits >"$work/waits" &
+waiting=$!
+has_restarted() { # more often than a unit's default limit lets it
+	[ "$(inside systemctl show -P NRestarts evt-receive.service)" -ge 7 ]
+}
+until_true 20 has_restarted
+[ ! -s "$work/waits" ] || fail "answered meanwhile: $(cat "$work/waits")"
+rm "$etc/sources/wrong.json"
+wait $waiting
+is "$(cat "$work/waits")" 202
+
 echo 'systemd: the page'
 page=$(inside curl -sS -f 'http://127.0.0.1:8081/?event=first')
 case $page in *first*delivered*) ;; *) fail 'the page does not show the event' ;; esac
