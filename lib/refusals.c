@@ -57,7 +57,7 @@ static bool is_harmless(struct slice name)
 /* The query is left out: some senders put tokens there. */
 static void take_sample(char text[REFUSALS_SAMPLE], const struct request *r)
 {
-	size_t at = add(text, 0, r->method);
+	size_t at = add(text, 0, r->method.len ? r->method : SLICE("(no head was read)"));
 	if (r->path.len) {
 		at = add(text, at, SLICE(" "));
 		at = add(text, at, (struct slice){r->path.ptr, r->path.len < 256 ? r->path.len : 256});

@@ -134,14 +134,15 @@ static bool make_room(struct loop *l)
 
 /* Tells it to come again. The descriptor is kept until the next one needs it: closed at once, with its request unread, the connection
  * would be reset before the answer is read. */
-static void turn_away(struct loop *l, int fd, const char *why)
+static void turn_away(struct loop *l, int fd, const struct sockaddr *address, const char *why)
 {
 	static char nowhere[16 * 1024];
 	struct buf answer = BUF_INIT;
 	struct intake in = INTAKE_INIT;
-	struct request nobody = {.method = SLICE(""), .peer = ""};
+	char peer[PEER_SIZE];
+	struct request unread = {.method = SLICE(""), .peer = peer_name(address, peer)};
 	intake_refuse(&in, 503, "%s", why);
-	note_refusal(l, &nobody, &in);
+	note_refusal(l, &unread, &in);
 	connection_turn_away(&answer, why);
 	while (recv(fd, nowhere, sizeof nowhere, 0) > 0)
 		continue;
@@ -181,7 +182,7 @@ static bool go_short(struct loop *l)
 	l->spare = -1;
 	int fd = take_next(l, &address);
 	if (fd >= 0)
-		turn_away(l, fd, "no connection is free at the moment: try again");
+		turn_away(l, fd, (struct sockaddr *)&address, "no connection is free at the moment: try again");
 	return fd >= 0;
 }
 
@@ -215,9 +216,9 @@ static void accept_all(struct loop *l)
 		if (fd < 0)
 			continue;
 		if (is_crowd(l, (struct sockaddr *)&address))
-			turn_away(l, fd, "too many connections from this address");
+			turn_away(l, fd, (struct sockaddr *)&address, "too many connections from this address");
 		else if (l->count >= l->most && !make_room(l))
-			turn_away(l, fd, "too many connections: try again");
+			turn_away(l, fd, (struct sockaddr *)&address, "too many connections: try again");
 		else
 			enter(l, fd, (struct sockaddr *)&address);
 	}

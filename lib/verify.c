@@ -269,7 +269,8 @@ static int check_timestamp(const struct verify *v, struct slice text, int64_t no
 	int64_t value;
 	if (parse_timestamp(text, &value) < 0)
 		return diag_fail(d, DIAG_NO, "signature: the timestamp is not a number of 1 to 13 digits");
-	int64_t age = now - value * v->timestamp_unit_ms, far = age < 0 ? -age : age;
+	/* Counted as the sender's own library does, in whole units. */
+	int64_t age = (now / v->timestamp_unit_ms - value) * v->timestamp_unit_ms, far = age < 0 ? -age : age;
 	if (far <= v->tolerance_ms)
 		return 0;
 	diag_fail(d, DIAG_NO, "signature: the timestamp %s %" PRId64 " s; %" PRId64 " s are allowed",

@@ -82,6 +82,19 @@ static void counted_and_shown(void **state)
 	assert_int_equal(look(hour + 3 * CLOCK_HOUR).count, 0);
 }
 
+static void a_head_that_was_not_read_is_said_to_be_so(void **state)
+{
+	(void)state;
+	int64_t hour = 450000 * CLOCK_HOUR;
+	struct intake in = INTAKE_INIT;
+	struct request unread = {.method = SLICE(""), .peer = "192.0.2.2"};
+	intake_refuse(&in, 503, "too many");
+	refusals_note(&all, &unread, &in, hour);
+	intake_free(&in);
+	assert_int_equal(refusals_write(&all, journal, hour, &d), 0);
+	assert_string_equal(look(hour).first, "|unavailable|503|192.0.2.2|too many|(no head was read)");
+}
+
 static void bounded_in_memory_and_time(void **state)
 {
 	(void)state;
@@ -121,6 +134,7 @@ static int end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(counted_and_shown),
+					   cmocka_unit_test(a_head_that_was_not_read_is_said_to_be_so),
 					   cmocka_unit_test(bounded_in_memory_and_time)};
 	return cmocka_run_group_tests(tests, begin, end);
 }
