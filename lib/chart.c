@@ -28,12 +28,7 @@ enum clock_face { FACE_WEEKDAY, FACE_DATE, FACE_HOUR, FACE_ALL };
 static void add_clock(struct buf *b, int64_t at, enum clock_face face, const struct show_style *style)
 {
 	char text[64] = "";
-	time_t seconds = (time_t)(at / 1000);
-	struct tm tm;
-	if (style->utc)
-		gmtime_r(&seconds, &tm);
-	else
-		localtime_r(&seconds, &tm);
+	struct tm tm = show_clock(at, style);
 	if (face == FACE_WEEKDAY)
 		strftime(text, sizeof text, "%a %e %b", &tm);
 	else if (face == FACE_DATE)

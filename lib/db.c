@@ -358,6 +358,13 @@ void db_run(struct db_query *q)
 	db_done(q);
 }
 
+int64_t db_answer(struct db_query *q)
+{
+	int64_t answer = db_row(q) ? db_int(q, 0) : 0;
+	db_done(q);
+	return answer;
+}
+
 int64_t db_changes(struct db *db)
 {
 	return db->failed ? 0 : sqlite3_changes64(db->sqlite);

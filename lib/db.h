@@ -57,10 +57,11 @@ void db_set_null(struct db_query *q, const char *name);
 void db_set_text(struct db_query *q, const char *name, struct slice text);
 void db_set_blob(struct db_query *q, const char *name, struct slice bytes);
 
-bool db_row(struct db_query *q);   /* the next row, if there is one */
-void db_done(struct db_query *q);  /* resets: a statement left on a row would keep its read transaction open */
-void db_run(struct db_query *q);   /* all of it, rows passed over, then db_done */
-int64_t db_changes(struct db *db); /* rows that the last db_run changed */
+bool db_row(struct db_query *q);       /* the next row, if there is one */
+void db_done(struct db_query *q);      /* resets: a statement left on a row would keep its read transaction open */
+void db_run(struct db_query *q);       /* all of it, rows passed over, then db_done */
+int64_t db_answer(struct db_query *q); /* the first column of the first row, or 0 when there is none; then db_done */
+int64_t db_changes(struct db *db);     /* rows that the last db_run changed */
 
 /* Columns, from 0; slices live until the next db_row, db_done or db_query of the statement. NULL is 0 or SLICE_NONE. */
 int64_t db_int(struct db_query *q, int column);

@@ -473,20 +473,30 @@ static bool note_event(const struct journal_row *row, void *context)
 	return !search->several;
 }
 
+int detail_find(struct journal *j, const struct journal_filter *filter, int64_t *event, bool *several, struct diag *d)
+{
+	struct search search = {.event = 0};
+	int result = journal_list(j, filter, note_event, &search, d);
+	*event = search.event;
+	*several = search.several;
+	return result;
+}
+
 int detail_write_raw(FILE *out, struct journal *j, const struct journal_filter *filter, struct diag *d)
 {
-	struct search search = {0, false};
-	if (journal_list(j, filter, note_event, &search, d) < 0)
+	int64_t event;
+	bool several;
+	if (detail_find(j, filter, &event, &several, d) < 0)
 		return -1;
-	if (!search.event)
+	if (!event)
 		return diag_fail(d, DIAG_NO, "%.200s: no such event", filter->ids[0].ptr);
-	if (search.several)
+	if (several)
 		return diag_fail(d, DIAG_NO, "%.200s: several sources have that id: choose with --source",
 				 filter->ids[0].ptr);
 	bool stored;
 	enum event_body body;
 	struct buf type = BUF_INIT, data = BUF_INIT;
-	int result = journal_payload(j, search.event, &stored, &body, &type, &data, d);
+	int result = journal_payload(j, event, &stored, &body, &type, &data, d);
 	if (result == 0 && !stored)
 		result = diag_fail(d, DIAG_NO, "%.200s: its payload has expired", filter->ids[0].ptr);
 	if (result == 0)

@@ -21,6 +21,9 @@ struct detail {
 /* Writes the events of filter->ids with those of their deliveries that the filter lets through. 0; or -1 with *d. */
 int detail_write(struct detail *detail, struct journal *j, const struct journal_filter *filter, struct diag *d);
 
+/* Which event the filter means: 0 when there is none; the last that was looked at when there are several. */
+int detail_find(struct journal *j, const struct journal_filter *filter, int64_t *event, bool *several, struct diag *d);
+
 /* Writes nothing but the payload, byte for byte as received, of the one event of the filter. -1 with *d also when there is none
  * or more than one (DIAG_NO), or it has expired (DIAG_NO). */
 int detail_write_raw(FILE *out, struct journal *j, const struct journal_filter *filter, struct diag *d);

@@ -178,20 +178,12 @@ static int refuse_stranger(const char *path, bool writes, struct diag *d)
 
 /* ---- opening ---- */
 
-static int64_t pragma(struct db *db, const char *sql)
-{
-	struct db_query *q = db_query(db, sql);
-	int64_t value = db_row(q) ? db_int(q, 0) : 0;
-	db_done(q);
-	return value;
-}
-
 static int check_version(struct journal *j, int64_t *version, struct diag *d)
 {
 	/* In this order: somebody may be making the journal just now, and tables are never there without their application_id. */
-	int64_t tables = pragma(&j->db, "SELECT count(*) FROM sqlite_schema");
-	int64_t application = pragma(&j->db, "PRAGMA application_id");
-	*version = pragma(&j->db, "PRAGMA user_version");
+	int64_t tables = db_answer(db_query(&j->db, "SELECT count(*) FROM sqlite_schema"));
+	int64_t application = db_answer(db_query(&j->db, "PRAGMA application_id"));
+	*version = db_answer(db_query(&j->db, "PRAGMA user_version"));
 	if (db_failed(&j->db, d) < 0)
 		return -1;
 	if (tables && application != APPLICATION_ID)
@@ -601,9 +593,7 @@ static int64_t destination_id(struct journal *j, struct slice name)
 {
 	struct db_query *q = db_query(&j->db, "SELECT id FROM destination WHERE name = :name");
 	db_set_text(q, ":name", name);
-	int64_t id = db_row(q) ? db_int(q, 0) : 0;
-	db_done(q);
-	return id;
+	return db_answer(q);
 }
 
 static struct journal_destination *remember(struct journal *j, struct slice name, int64_t id)

@@ -223,7 +223,8 @@ static void set_bytes(struct db_query *q, const char *name, int64_t bytes)
 		db_set_int(q, name, bytes);
 }
 
-void journal_note_attempt(struct journal *j, const struct journal_delivery *row, const struct journal_attempt *attempt)
+/* Notes an attempt's result (without head and answer). A late one takes the place of "unknown". */
+static void note_attempt(struct journal *j, const struct journal_delivery *row, const struct journal_attempt *attempt)
 {
 	struct db_query *q = db_query(
 	    &j->db, "INSERT OR REPLACE INTO attempt (event, destination, n, started_at, ended_at, "
@@ -250,7 +251,7 @@ void journal_note_unknown(struct journal *j, struct journal_destination *to, con
 						.received_bytes = -1,
 						.code = SLICE("unknown"),
 						.error = SLICE("outcome unknown: sent, but no answer was recorded")};
-	journal_note_attempt(j, row, &unknown);
+	note_attempt(j, row, &unknown);
 	to->in_flight--;
 	to->changed = true;
 	if (to->probe == row->event)
@@ -267,7 +268,7 @@ static void note_outcome(struct journal *j, const struct journal_delivery *row, 
 						.http_status = outcome->http_status,
 						.code = slice_of(outcome->code),
 						.error = outcome->error};
-	journal_note_attempt(j, row, &attempt);
+	note_attempt(j, row, &attempt);
 }
 
 static void keep_exchange(struct journal *j, const struct journal_delivery *row, const struct journal_outcome *outcome)

@@ -25,7 +25,7 @@ static void set_back(struct journal_destination *to, int64_t now)
 	to->changed = true;
 }
 
-void journal_mind_clock(struct journal_destination *to, int64_t now)
+static void mind_clock(struct journal_destination *to, int64_t now)
 {
 	if (to->seen_at > now + JOURNAL_CLOCK_SLACK_MS)
 		set_back(to, now);
@@ -33,7 +33,7 @@ void journal_mind_clock(struct journal_destination *to, int64_t now)
 
 void journal_note_time(struct journal_destination *to, int64_t now)
 {
-	journal_mind_clock(to, now);
+	mind_clock(to, now);
 	if (to->seen_at < now) {
 		to->seen_at = now;
 		to->changed = true;
@@ -97,7 +97,7 @@ static void begin_wait(struct journal *j, int64_t destination, const struct wait
 static void begin_waits(struct journal *j, struct journal_destination *to, int64_t until, const struct wait *waits,
 			size_t count, int64_t now)
 {
-	journal_mind_clock(to, now);
+	mind_clock(to, now);
 	if (!until)
 		to->mending = INT64_MAX;
 	for (size_t i = 0; i < count; i++)

@@ -15,9 +15,7 @@ int64_t journal_last_delivered(struct journal *j, int64_t destination)
 	struct db_query *q = db_query(&j->db, "SELECT max(last_at) FROM tally WHERE axis = 3 AND slot = 0 AND of IN "
 					      "(SELECT id FROM kind WHERE destination = :destination) AND status = 2");
 	db_set_int(q, ":destination", destination);
-	int64_t at = db_row(q) ? db_int(q, 0) : 0;
-	db_done(q);
-	return at;
+	return db_answer(q);
 }
 
 /* The row that has not ended: what is troubled since the last was delivered. */

@@ -39,24 +39,17 @@ void journal_tell(const struct journal_progress *p, const char *doing, int64_t d
 
 /* ---- free pages ---- */
 
-static int64_t pragma(struct journal *j, const char *sql)
-{
-	struct db_query *q = db_query(&j->db, sql);
-	int64_t value = db_row(q) ? db_int(q, 0) : 0;
-	db_done(q);
-	return value;
-}
-
 /* One transaction's worth of free pages is moved to the end of the file and cut off. How many, or -1. */
 static int64_t give_back_step(struct journal *j, struct diag *d)
 {
 	if (journal_begin(j, d) < 0)
 		return -1;
-	int64_t began = clock_monotonic(), pages = pragma(j, "PRAGMA page_count"), left = pages, before = INT64_MAX;
+	int64_t pages = db_answer(db_query(&j->db, "PRAGMA page_count"));
+	int64_t began = clock_monotonic(), left = pages, before = INT64_MAX;
 	while (left < before && clock_monotonic() - began < JOURNAL_STEP_MS && !j->db.failed) {
 		before = left;
 		db_script(&j->db, "PRAGMA incremental_vacuum(16)");
-		left = pragma(j, "PRAGMA page_count");
+		left = db_answer(db_query(&j->db, "PRAGMA page_count"));
 	}
 	return journal_settle(j, d) < 0 || journal_commit(j, d) < 0 ? -1 : pages - left;
 }
@@ -64,7 +57,8 @@ static int64_t give_back_step(struct journal *j, struct diag *d)
 /* A VACUUM would hold everybody up. */
 int journal_give_back(struct journal *j, const struct journal_progress *p, int64_t *bytes, struct diag *d)
 {
-	int64_t free = pragma(j, "PRAGMA freelist_count"), page_size = pragma(j, "PRAGMA page_size"), given = 0;
+	int64_t free = db_answer(db_query(&j->db, "PRAGMA freelist_count"));
+	int64_t page_size = db_answer(db_query(&j->db, "PRAGMA page_size")), given = 0;
 	for (int64_t step = free; step > 0;) {
 		int64_t began = clock_monotonic();
 		step = give_back_step(j, d);

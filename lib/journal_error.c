@@ -35,9 +35,7 @@ static int64_t find_text(struct journal *j, struct slice text)
 {
 	struct db_query *q = db_query(&j->db, "SELECT id FROM error WHERE text = :text");
 	db_set_text(q, ":text", text);
-	int64_t id = db_row(q) ? db_int(q, 0) : 0;
-	db_done(q);
-	return id;
+	return db_answer(q);
 }
 
 /* Remembers until the commit that a text of the block belongs to the event. */
@@ -127,9 +125,7 @@ static int64_t ask(struct journal *j, const char *sql, int64_t block)
 {
 	struct db_query *q = db_query(&j->db, sql);
 	db_set_int(q, ":block", block);
-	int64_t answer = db_row(q) ? db_int(q, 0) : 0;
-	db_done(q);
-	return answer;
+	return db_answer(q);
 }
 
 /* After texts have gone; or where a journal was made by other means. */

@@ -79,9 +79,7 @@ static int64_t count(struct journal *j, const char *sql, int64_t event)
 {
 	struct db_query *q = db_query(&j->db, sql);
 	db_set_int(q, ":event", event);
-	int64_t n = db_row(q) ? db_int(q, 0) : 0;
-	db_done(q);
-	return n;
+	return db_answer(q);
 }
 
 /* What is told of an event, once it is committed. */

@@ -166,10 +166,8 @@ bool journal_order_is_wanting(struct journal *j, struct slice destination);
 #define JOURNAL_IS_SET_BACK                                                                                            \
 	"(mending > 0 OR seen_at > :latest OR EXISTS (SELECT 1 FROM delivery d "                                       \
 	"WHERE d.destination = destination.id AND d.lane = 0 AND d.due_at > :latest))"
-/* Has it been, since anything was last noted for the destination? Then
- * its breaker and rate begin anew from now, and its waits are to. */
-void journal_mind_clock(struct journal_destination *to, int64_t now);
-/* The same; and something is noted for it now, with a time that lies ahead. */
+/* Something is noted for the destination now, with a time that lies ahead. Has the clock been set back since anything
+ * was last noted for it, then its breaker and rate begin anew from now, and its waits are to. */
 void journal_note_time(struct journal_destination *to, int64_t now);
 /* Where it has been, its waits begin anew from now. Runs its own transactions. */
 int journal_mind_waits(struct journal *j, struct slice destination, int64_t now, struct diag *d);
@@ -197,9 +195,6 @@ void journal_put_off(struct journal *j, int64_t event, int64_t destination, int6
 /* Where one that is put back waits. First attempts are never due ahead:
  * what lies ahead in their lane tells that a clock was set back. */
 enum journal_lane journal_lane_for(int64_t attempts, int64_t due_at, int64_t now);
-
-/* Notes an attempt's result (without head and answer). A late one takes the place of "unknown". */
-void journal_note_attempt(struct journal *j, const struct journal_delivery *row, const struct journal_attempt *attempt);
 
 /* A start whose lease has ended becomes an attempt of its own, "outcome unknown", and its place is free again. */
 void journal_note_unknown(struct journal *j, struct journal_destination *to, const struct journal_delivery *row);

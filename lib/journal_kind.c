@@ -76,9 +76,7 @@ static int64_t find(struct journal *j, const struct journal_kind *kind)
 	struct db_query *q = db_query(&j->db, "SELECT id FROM kind WHERE source = :source AND type IS :type "
 					      "AND destination IS :destination");
 	set_names(q, kind);
-	int64_t id = db_row(q) ? db_int(q, 0) : 0;
-	db_done(q);
-	return id;
+	return db_answer(q);
 }
 
 static bool has_room(struct journal *j)

@@ -110,13 +110,6 @@ static void add_run(struct plan *plan, struct run run)
 	plan->runs[plan->count++] = run;
 }
 
-static int64_t ask(struct db_query *q)
-{
-	int64_t answer = db_row(q) ? db_int(q, 0) : 0;
-	db_done(q);
-	return answer;
-}
-
 /* Which events the times of the filter can mean at all, by the ten minutes of their receipt: right even where the clock was set back. */
 static void bound(struct journal *j, const struct journal_filter *f, struct plan *plan)
 {
@@ -127,13 +120,13 @@ static void bound(struct journal *j, const struct journal_filter *f, struct plan
 		    db_query(&j->db, "SELECT coalesce(min(first_event), 9223372036854775807) FROM tally "
 				     "WHERE axis = 2 AND slot >= :slot");
 		db_set_int(q, ":slot", f->since / TALLY_SLOT_MS);
-		plan->from = ask(q);
+		plan->from = db_answer(q);
 	}
 	if (f->until) {
 		struct db_query *q =
 		    db_query(&j->db, "SELECT coalesce(max(last_event), 0) FROM tally WHERE axis = 2 AND slot <= :slot");
 		db_set_int(q, ":slot", f->until / TALLY_SLOT_MS);
-		plan->to = ask(q);
+		plan->to = db_answer(q);
 	}
 }
 
@@ -175,8 +168,8 @@ static int by_kind(const void *a, const void *b)
 /* The newest first. */
 static void plan_subject(struct journal *j, struct plan *plan)
 {
-	int64_t last = ask(db_query(&j->db, "SELECT max(seq) FROM event")),
-		first = ask(db_query(&j->db, "SELECT min(seq) FROM event"));
+	int64_t last = db_answer(db_query(&j->db, "SELECT max(seq) FROM event")),
+		first = db_answer(db_query(&j->db, "SELECT min(seq) FROM event"));
 	plan->lead = LEAD_SUBJECT;
 	last = last < plan->to ? last : plan->to;
 	first = first > plan->from ? first : plan->from;

@@ -117,9 +117,7 @@ int64_t journal_failed_before(struct journal *j, const struct journal_delivery *
 	db_set_int(q, ":destination", row->destination);
 	db_set_int(q, ":key", row->subject_key);
 	db_set_int(q, ":event", row->event);
-	int64_t event = db_row(q) ? db_int(q, 0) : 0;
-	db_done(q);
-	return event;
+	return db_answer(q);
 }
 
 /* It stands in the lane of those that are held, or is due only when it is to be looked at again. */

@@ -62,9 +62,7 @@ static int64_t last_before(struct journal *j, int64_t before)
 	struct db_query *q = db_query(
 	    &j->db, "SELECT seq FROM event WHERE received_at < :before ORDER BY received_at DESC, seq DESC LIMIT 1");
 	db_set_int(q, ":before", before);
-	int64_t last = db_row(q) ? db_int(q, 0) : 0;
-	db_done(q);
-	return last;
+	return db_answer(q);
 }
 
 struct sweep {
@@ -128,8 +126,7 @@ static void count_kept(struct journal *j, struct journal_prune *prune)
 					      "CROSS JOIN payload p ON p.event = d.event "
 					      "WHERE d.due_at IS NOT NULL AND e.received_at < :before");
 	db_set_int(q, ":before", prune->payloads_before);
-	prune->kept_open = db_row(q) ? db_int(q, 0) : 0;
-	db_done(q);
+	prune->kept_open = db_answer(q);
 }
 
 /* What came when is remembered for longer than the events: silence is judged by weeks. */

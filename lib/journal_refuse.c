@@ -79,9 +79,7 @@ static int64_t hour_behind(struct journal *j, int64_t hour)
 	struct db_query *q =
 	    db_query(&j->db, "SELECT hour_at FROM refusal WHERE hour_at > :hour ORDER BY hour_at LIMIT 1");
 	db_set_int(q, ":hour", hour);
-	int64_t next = db_row(q) ? db_int(q, 0) : 0;
-	db_done(q);
-	return next;
+	return db_answer(q);
 }
 
 /* Hour by hour, as many in one transaction as there is time for. */

@@ -122,9 +122,7 @@ static int64_t received(struct journal *j, const char *sql, int64_t from, int64_
 	struct db_query *q = db_query(&j->db, sql);
 	db_set_int(q, ":from", from);
 	db_set_int(q, ":to", to);
-	int64_t at = db_row(q) ? db_int(q, 0) : 0;
-	db_done(q);
-	return at;
+	return db_answer(q);
 }
 
 /* An hour that the filter's times begin or end in is counted by its rows. */

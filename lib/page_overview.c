@@ -158,21 +158,10 @@ struct pictures {
 	const struct show_style *style;
 };
 
-static struct tm broken_down(int64_t at, const struct show_style *style)
-{
-	time_t seconds = (time_t)(at / 1000);
-	struct tm tm;
-	if (style->utc)
-		gmtime_r(&seconds, &tm);
-	else
-		localtime_r(&seconds, &tm);
-	return tm;
-}
-
 /* When the day began that lies `offset` days from the one of `at`. */
 static int64_t day_start(int64_t at, int offset, const struct show_style *style)
 {
-	struct tm tm = broken_down(at, style);
+	struct tm tm = show_clock(at, style);
 	tm.tm_mday += offset;
 	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
 	tm.tm_isdst = -1;
@@ -206,7 +195,7 @@ static void lay_out_heat(struct pictures *pics, int64_t from, int64_t until)
 		day->at = day_start(until - 1, row + 1 - HEAT_DAYS, pics->style);
 		int64_t next = day_start(until - 1, row + 2 - HEAT_DAYS, pics->style);
 		for (int64_t at = day->at; at < next && at < until; at += CLOCK_HOUR) {
-			int hour = broken_down(at, pics->style).tm_hour;
+			int hour = show_clock(at, pics->style).tm_hour;
 			if (!day->hour_at[hour] && at + CLOCK_HOUR > from)
 				day->hour_at[hour] = at;
 		}
@@ -232,7 +221,7 @@ static bool take_heat(const struct journal_hour *hour, void *context)
 	int row = HEAT_DAYS - 1;
 	while (row > 0 && hour->from_at < pics->heat[row].at)
 		row--;
-	int at = broken_down(hour->from_at, pics->style).tm_hour;
+	int at = show_clock(hour->from_at, pics->style).tm_hour;
 	pics->heat[row].failed[at] += hour->by_status[JOURNAL_FAILED] + hour->by_status[JOURNAL_RETRYING];
 	return true;
 }

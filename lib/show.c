@@ -219,7 +219,7 @@ void show_add_cell(struct buf *b, struct slice text, int columns, bool pad, cons
 
 /* ---- times, spans, sizes ---- */
 
-static struct tm broken_down(int64_t at, const struct show_style *style)
+struct tm show_clock(int64_t at, const struct show_style *style)
 {
 	time_t seconds = (time_t)(at / 1000);
 	struct tm tm;
@@ -233,7 +233,7 @@ static struct tm broken_down(int64_t at, const struct show_style *style)
 void show_add_time(struct buf *b, int64_t at, const struct show_style *style)
 {
 	char text[64];
-	struct tm tm = broken_down(at, style);
+	struct tm tm = show_clock(at, style);
 	strftime(text, sizeof text, style->utc ? "%Y-%m-%d %H:%M:%SZ" : "%Y-%m-%d %H:%M:%S %z", &tm);
 	buf_add_text(b, text);
 }
@@ -242,7 +242,7 @@ void show_add_short_time(struct buf *b, int64_t at, const struct show_style *sty
 {
 	static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
 					   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-	struct tm tm = broken_down(at, style), today = broken_down(style->now, style);
+	struct tm tm = show_clock(at, style), today = show_clock(style->now, style);
 	if (tm.tm_year == today.tm_year && tm.tm_yday == today.tm_yday)
 		buf_printf(b, "%02d:%02d:%02d", tm.tm_hour, tm.tm_min, tm.tm_sec);
 	else if (style->now - at < 300 * CLOCK_DAY && at - style->now < 60 * CLOCK_DAY)

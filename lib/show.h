@@ -4,6 +4,8 @@
 #ifndef EVT_SHOW_H
 #define EVT_SHOW_H
 
+#include <time.h>
+
 #include "buf.h"
 #include "journal.h"
 
@@ -34,6 +36,7 @@ int show_width(struct slice text); /* columns that visible text takes */
 /* At most `columns` of it, the last an ellipsis where something was cut, filled up with blanks when `pad`. */
 void show_add_cell(struct buf *b, struct slice text, int columns, bool pad, const struct show_style *style);
 
+struct tm show_clock(int64_t at, const struct show_style *style); /* UTC or local time, as the style has it */
 void show_add_time(struct buf *b, int64_t at, const struct show_style *style); /* 2026-11-23 06:31:39 +0100 */
 /* 06:31:39, Nov 22 06:31, 2025-11-22 */
 void show_add_short_time(struct buf *b, int64_t at, const struct show_style *style);

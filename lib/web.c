@@ -11,6 +11,7 @@
 #include "base64.h"
 #include "clock.h"
 #include "conf.h"
+#include "detail.h"
 #include "digest.h"
 #include "http.h"
 #include "httpd.h"
@@ -260,35 +261,22 @@ static void answer(struct reply *r)
 
 /* ---- raw ---- */
 
-struct search {
-	int64_t event;
-	bool several;
-};
-
-static bool note_event(const struct journal_row *row, void *context)
-{
-	struct search *search = context;
-	search->several = search->event && search->event != row->key.event;
-	search->event = row->key.event;
-	return !search->several;
-}
-
 /* Never shown as what it says it is: to the browser it is a file. */
 static int add_raw(struct reply *r, struct page *page, struct diag *d)
 {
-	struct search search = {.event = 0};
+	int64_t event;
+	bool several;
 	struct buf type = BUF_INIT;
 	enum event_body body;
 	bool stored = false;
 	if (!page->filter.id_count)
 		return diag_fail(d, DIAG_USAGE, "raw: of which event?");
 	page->filter.limit = 0;
-	if (journal_list(page->journal, &page->filter, note_event, &search, d) < 0)
+	if (detail_find(page->journal, &page->filter, &event, &several, d) < 0)
 		return -1;
-	if (search.several)
+	if (several)
 		return diag_fail(d, DIAG_NO, "Several sources have an event of that id: choose one of them.");
-	int result =
-	    search.event ? journal_payload(page->journal, search.event, &stored, &body, &type, &r->to->body, d) : 0;
+	int result = event ? journal_payload(page->journal, event, &stored, &body, &type, &r->to->body, d) : 0;
 	buf_free(&type);
 	if (result == 0 && !stored)
 		return diag_fail(d, DIAG_NO, "There is no such payload in the journal.");
