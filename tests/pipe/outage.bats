@@ -188,6 +188,31 @@ neither_stalls_nor_repeats() { # HOURS
 	[ "$(requests | wc -l)" -eq 9 ]
 }
 
+@test "a clock that is set forward: what is under way is repeated under its key, what waits is sent once" {
+	command -v faketime >/dev/null || skip 'no faketime'
+	! grep -q asan <<<"$BUILD" || skip 'ASan wants to be loaded first'
+	local clock=$BATS_TEST_TMPDIR/clock library
+	library=$(ls /usr/lib/*/faketime/libfaketimeMT.so.1)
+	export FAKETIME_TIMESTAMP_FILE=$clock FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1
+	echo '+0' >"$clock"
+	destination_rules '[{"body": "e1\"", "answers": [{"delay_ms": 3000}, {}]}]'
+	write_destination crm <<<"{\"url\": \"$DEST_URL/\", \"concurrency\": 1, \"timeout\": \"5s\"}"
+	accept 1 2
+	evt-retry >"$BATS_TEST_TMPDIR/claimed"
+	spawn deliver env LD_PRELOAD="$library" evt-deliver <"$BATS_TEST_TMPDIR/claimed"
+	is_under_way() {
+		[ "$(query "select count(*) from delivery where started_at is not null")" -eq 1 ]
+	}
+	wait_until is_under_way
+	echo '+1h' >"$clock"
+	env LD_PRELOAD="$library" evt-retry 2>/dev/null | env LD_PRELOAD="$library" evt-deliver
+	wait_until is_gone "$PID"
+	are_delivered 2
+	[ "$(requests 'select(.body == "{\"id\":\"e1\"}") | .headers["idempotency-key"]' | sort | uniq -c | awk '{ print $1 }')" = 2 ]
+	[ "$(requests 'select(.body == "{\"id\":\"e2\"}")' | wc -l)" -eq 1 ]
+	grep -q '1 not sent: claimed by others since' "$BATS_TEST_TMPDIR/deliver.err"
+}
+
 @test "evt-retry -f is idle while nothing is due" {
 	destination_rules '[{"answers": [{"status": 503}]}]'
 	write_destination crm <<<"{\"url\": \"$DEST_URL/\", \"retry\": {\"schedule\": [\"1h\"]}}"
