@@ -39,18 +39,6 @@ struct retry {
 	struct journal *journal;
 };
 
-static int print_plan(struct retry *r, struct diag *d)
-{
-	struct plan_result result;
-	if (r->choice.mode == CHOICE_DUE)
-		r->choice.filter.due_by = clock_now();
-	if (plan_print(r->journal, &r->choice, &result, d) < 0)
-		return diag_report(d);
-	if (r->choice.mode == CHOICE_DUE)
-		return DIAG_OK;
-	return result.matched && !result.refused ? DIAG_OK : DIAG_NO;
-}
-
 /* Deliveries to a destination that has no usable file stay where they are; somebody must hear of it. */
 static bool tell_stranded(const struct journal_health *health, void *context)
 {
@@ -63,6 +51,38 @@ static bool tell_stranded(const struct journal_health *health, void *context)
 		   (int)health->name.len, health->name.ptr, health->waiting, (int)health->name.len, health->name.ptr);
 	r->dests.broken++;
 	return true;
+}
+
+/* What the plan counts, for it is due, but a run would not hand out now. */
+static bool tell_held(const struct journal_health *health, void *context)
+{
+	struct retry *r = context;
+	const struct dest *dest = dests_find(&r->dests, health->name);
+	struct slice only = r->choice.filter.destination;
+	char until[CLOCK_TEXT_SIZE];
+	if (!dest)
+		return tell_stranded(health, context);
+	if (!health->waiting || (only.ptr && !slice_equal(only, health->name)))
+		return true;
+	if (dest->program && !only.ptr)
+		diag_notice("%s: handed out to its program alone: evt-retry -d %s", dest->name, dest->name);
+	else if (health->open_until > clock_now())
+		diag_notice("%s: its breaker is open until %s", dest->name, clock_format(health->open_until, until));
+	return true;
+}
+
+static int print_plan(struct retry *r, struct diag *d)
+{
+	struct plan_result result;
+	if (r->choice.mode == CHOICE_DUE)
+		r->choice.filter.due_by = clock_now();
+	if (plan_print(r->journal, &r->choice, &result, d) < 0)
+		return diag_report(d);
+	if (r->choice.mode == CHOICE_DUE && journal_destinations(r->journal, tell_held, r, d) < 0)
+		return diag_report(d);
+	if (r->choice.mode == CHOICE_DUE)
+		return r->dests.broken ? DIAG_CONFIG : DIAG_OK;
+	return result.matched && !result.refused ? DIAG_OK : DIAG_NO;
 }
 
 static int feed_due(struct retry *r, const struct feed *f, struct diag *d)

@@ -211,6 +211,21 @@ fail() {
 	[ "$(query "select count(*) from history where destination = 'log'")" -eq 0 ]
 }
 
+@test "--dry-run says what is due, but would not be handed out" {
+	write_destination files <<<'{"program": true}'
+	write_source mixed <<<'{"verify": {"scheme": "none"}, "id": "/id", "type": "const:t", "destinations": {"crm": ["*"], "files": ["*"], "log": ["*"]}}'
+	printf '{"id":"m1"}\n' | evt-receive -q -s mixed >/dev/null
+	evt-retry -d crm | evt-deliver -q
+	sqlite3 "$EVT_JOURNAL" "update destination set open_until = 32503680000000 where name = 'crm'"
+	run --separate-stderr -78 evt-retry -n
+	[ "$(cut -f 1-3 <<<"$output" | sort)" = $'1\tfiles\treceived\n1\tlog\treceived' ]
+	[[ $stderr == *'crm: its breaker is open until 3000-01-01T00:00:00.000Z'* ]]
+	[[ $stderr == *'files: handed out to its program alone: evt-retry -d files'* ]]
+	[[ $stderr == *'log: 1 deliveries wait for it, but it has no usable file'* ]]
+	run --separate-stderr -0 evt-retry -n -d files
+	[ -z "$stderr" ]
+}
+
 @test "--dry-run says what would be refused, as the real run does" {
 	start_destination
 	write_destination crm <<<'{"url": "'"$DEST_URL"'/orders", "record": "/id"}'
