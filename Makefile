@@ -37,8 +37,9 @@ LIB_OBJ    = $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 LIBEVT     = $(BUILD)/libevt.a
 BINARIES   = $(patsubst cmd/%.c,$(BUILD)/%,$(sort $(wildcard cmd/*.c)))
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
-TEST_TOOLS = $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(sort $(filter-out tests/tools/fault.c,$(wildcard tests/tools/*.c)))) \
-             $(if $(SANITIZE),,$(if $(filter Linux,$(shell uname -s)),$(BUILD)/tests/fault.so))
+PRELOADED  = tests/tools/escape.c tests/tools/fault.c
+TEST_TOOLS = $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(sort $(filter-out $(PRELOADED),$(wildcard tests/tools/*.c)))) \
+             $(if $(SANITIZE),,$(if $(filter Linux,$(shell uname -s)),$(PRELOADED:tests/tools/%.c=$(BUILD)/tests/%.so)))
 BENCHES    = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 MIGRATIONS = $(sort $(wildcard share/sql/*.sql))
 PAGE_FILES = share/page/style.css share/page/script.js
@@ -92,8 +93,8 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o $(LIBEVT)
 $(BUILD)/tests/destination: EVT_LIBS += $(shell pkg-config --libs libmicrohttpd libcrypto)
 $(BUILD)/tests/relay: EVT_LIBS += $(shell pkg-config --libs libssl libcrypto)
 
-# For LD_PRELOAD: it takes the place of the functions that _FORTIFY_SOURCE would wrap.
-$(BUILD)/tests/fault.so: tests/tools/fault.c
+# For LD_PRELOAD: one takes the place of the functions that _FORTIFY_SOURCE would wrap.
+$(BUILD)/tests/%.so: tests/tools/%.c
 	@mkdir -p $(@D)
 	$(CC) $(EVT_CPPFLAGS) $(WARNINGS) $(WERROR) $(CFLAGS) -U_FORTIFY_SOURCE -fPIC -shared $(LDFLAGS) -o $@ $<
 

@@ -405,6 +405,28 @@ is_confined() { # PID
 	[ "$status" -eq 64 ]
 }
 
+has_tried() { # for wait_until: a line "end" for each process
+	[ "$(grep -c '^end' "$BATS_TEST_TMPDIR/tried")" = "$1" ]
+}
+
+@test "confined: whoever breaks in can read no file, write none outside of the journal's folder, and run no program" {
+	[ -e "$BUILD/tests/escape.so" ] || skip "no library for LD_PRELOAD in this build"
+	mkdir "$BATS_TEST_TMPDIR/state"
+	export EVT_JOURNAL=$BATS_TEST_TMPDIR/state/journal.db
+	export ESCAPE_LOG=$BATS_TEST_TMPDIR/tried ESCAPE_FILE=$BATS_TEST_TMPDIR/left
+	: >"$BATS_TEST_TMPDIR/live"
+	LD_PRELOAD=$BUILD/tests/escape.so RECEIVE_STDOUT=$BATS_TEST_TMPDIR/live start_receiver -v
+	sender_is_served
+	! grep -q 'not confined' "$RECEIVE_ERR" || skip "no Landlock in this kernel"
+	kill -USR1 "$RECEIVE_PID"
+	wait_until has_tried 1
+	kill -USR1 "$(pgrep -P "$RECEIVE_PID")" # its live output
+	wait_until has_tried 2
+	[ "$(sort "$ESCAPE_LOG" | uniq -c | awk '{ print $1, $2, $3 }' | paste -sd,)" = '2 end 0,2 journal 0,2 read 13,2 run 13,2 write 13' ]
+	[ ! -e "$ESCAPE_FILE" ]
+	sender_is_served
+}
+
 is_taken() { # BODY: by a sender that tries again
 	[ "$(post crm "$1" 2>/dev/null)" = 202 ]
 }

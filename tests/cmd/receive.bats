@@ -472,7 +472,49 @@ END
 		run post crm "{\"id\":\"$i\",\"type\":\"contact.new\",\"x\":\"$pad\"}" --max-time 5
 		answered 202
 	done
+	head -n 5 <&8 >"$BATS_TEST_TMPDIR/lines" # with room again it goes on
 	exec 8>&-
+	[ "$(jq -r .id "$BATS_TEST_TMPDIR/lines" | tr '\n' ' ')" = '1 2 3 4 5 ' ]
+}
+
+@test "a line follows its commit at once, without polling" {
+	mkfifo "$BATS_TEST_TMPDIR/live"
+	exec 8<>"$BATS_TEST_TMPDIR/live"
+	RECEIVE_STDOUT=$BATS_TEST_TMPDIR/live start_receiver 8>&-
+	local i line before lags=()
+	for i in {1..21}; do
+		post crm "{\"id\":\"$i\",\"type\":\"contact.new\"}" >/dev/null
+		before=${EPOCHREALTIME/./}
+		read -r -t 10 line <&8
+		lags+=($((${EPOCHREALTIME/./} - before)))
+		[[ "$line" == *"\"id\":\"$i\""* ]]
+	done
+	exec 8>&-
+	printf '%s\n' "${lags[@]}" | sort -n >"$BATS_TEST_TMPDIR/lags"
+	[ "$(sed -n 11p "$BATS_TEST_TMPDIR/lags")" -lt 50000 ] # microseconds, the one in the middle: others may build beside us
+}
+
+@test "a signal lets requests that are half in come to their end, and takes no more" {
+	start_receiver
+	local head body idle
+	exec {head}<>"/dev/tcp/127.0.0.1/$RECEIVE_PORT" {body}<>"/dev/tcp/127.0.0.1/$RECEIVE_PORT" {idle}<>"/dev/tcp/127.0.0.1/$RECEIVE_PORT"
+	printf 'POST /any HTTP/1.1\r\nHo' >&"$head"
+	printf 'POST /any HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{' >&"$body"
+	run post any '{}'
+	answered 202
+	kill -TERM "$RECEIVE_PID"
+	run timeout 10 cat <&"$idle" # closed, as it waits for nothing
+	[ "$status" -eq 0 ]
+	printf 'st: a\r\nContent-Length: 2\r\n\r\n{}' >&"$head"
+	printf '}' >&"$body"
+	run timeout 10 cat <&"$head"
+	[[ "$output" == 'HTTP/1.1 202 '* ]]
+	run timeout 10 cat <&"$body"
+	[[ "$output" == 'HTTP/1.1 202 '* ]]
+	exec {head}>&- {body}>&- {idle}>&-
+	stop "$RECEIVE_PID"
+	[ "$STATUS" = 0 ]
+	[ "$(count)" = 3 ]
 }
 
 @test "listens on a socket file, and replaces one that a crash left" {
