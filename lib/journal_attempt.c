@@ -111,11 +111,13 @@ static void load_record(struct journal *j, struct journal_start *start, int64_t 
 
 static void start_row(struct journal *j, const struct journal_delivery *row, int64_t lease_ends_at, int64_t now)
 {
-	struct db_query *q =
-	    db_query(&j->db, "UPDATE delivery SET lane = 1, due_at = :due_at, started_at = :now, updated_at = :now, "
-			     "attempts = attempts + 1, lapses = 0 WHERE event = :event AND destination = :destination");
+	struct db_query *q = db_query(
+	    &j->db,
+	    "UPDATE delivery SET lane = 1, due_at = :due_at, started_at = :now, started_tick = :tick, "
+	    "updated_at = :now, attempts = attempts + 1, lapses = 0 WHERE event = :event AND destination = :destination");
 	db_set_int(q, ":due_at", lease_ends_at);
 	db_set_int(q, ":now", now);
+	db_set_int(q, ":tick", clock_monotonic());
 	db_set_int(q, ":event", row->event);
 	db_set_int(q, ":destination", row->destination);
 	db_run(q);

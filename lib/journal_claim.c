@@ -242,6 +242,10 @@ static void claim_one(struct journal *j, struct turn *t, int64_t event, int64_t 
 		journal_move_to_lane(j, event, t->to->id, LANE_HELD);
 		return;
 	}
+	if (row.started_at && journal_lease_holds(j, &row, now)) {
+		journal_note_time(t->to, now);
+		return;
+	}
 	if (row.started_at && settle_unknown(j, t, &row, now))
 		return;
 	int64_t failed = t->route->ordered && t->route->failed_hold ? journal_failed_before(j, &row) : 0;

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Clocks that are set back. What waits until an instant of the wall clock would wait for so much longer. So each destination knows the
- * latest time at which anything was noted for it; once that lies ahead, its waits begin anew from the time it is now. Whoever makes a
- * delivery due later notes the time; accepting notes none, but what it accepts is due at once, so that one due ahead in its lane tells as much. */
+/* Clocks that are set.
+ *
+ * Back: what waits until an instant of the wall clock would wait for so much longer. So each destination knows the latest time at which
+ * anything was noted for it; once that lies ahead, its waits begin anew from the time it is now. Whoever makes a delivery due later notes
+ * the time; accepting notes none, but what it accepts is due at once, so that one due ahead in its lane tells as much.
+ *
+ * Forward: waits end early, which harms nobody, but a request that is under way would be sent a second time. Its lease is measured on the
+ * clock that nobody sets. */
 #include "clock.h"
 #include "journal_internal.h"
 
@@ -121,4 +126,34 @@ int journal_mind_waits(struct journal *j, struct slice destination, int64_t now,
 			return -1;
 	}
 	return 0;
+}
+
+/* Another boot's ticks are mostly ahead of ours; where they are not, one lease more is waited for at most. */
+static int64_t lease_left(struct journal *j, const struct journal_delivery *row)
+{
+	struct db_query *q =
+	    db_query(&j->db, "SELECT due_at - started_at - (:tick - started_tick) FROM delivery "
+			     "WHERE event = :event AND destination = :destination AND started_tick <= :tick");
+	db_set_int(q, ":tick", clock_monotonic());
+	db_set_int(q, ":event", row->event);
+	db_set_int(q, ":destination", row->destination);
+	int64_t left = db_row(q) ? db_int(q, 0) : 0;
+	db_done(q);
+	return left;
+}
+
+bool journal_lease_holds(struct journal *j, const struct journal_delivery *row, int64_t now)
+{
+	int64_t left = lease_left(j, row);
+	if (left <= 0)
+		return false;
+	struct db_query *q =
+	    db_query(&j->db, "UPDATE delivery SET due_at = :due_at, claimed_at = :now, "
+			     "started_tick = NULL WHERE event = :event AND destination = :destination");
+	db_set_int(q, ":due_at", now + left);
+	db_set_int(q, ":now", now);
+	db_set_int(q, ":event", row->event);
+	db_set_int(q, ":destination", row->destination);
+	db_run(q);
+	return true;
 }

@@ -159,7 +159,7 @@ bool journal_find_named(struct journal *j, struct slice source, struct slice id,
 bool journal_order_is_kept(struct journal *j, struct journal_destination *to);
 bool journal_order_is_wanting(struct journal *j, struct slice destination);
 
-/* ---- a clock that was set back ---- */
+/* ---- a clock that was set ---- */
 
 #define JOURNAL_CLOCK_SLACK_MS ((int64_t)60 * 1000) /* by less is not noticed, and delays nothing by more */
 /* Of a destination's row: has it been, or is not all mended since? */
@@ -171,6 +171,9 @@ bool journal_order_is_wanting(struct journal *j, struct slice destination);
 void journal_note_time(struct journal_destination *to, int64_t now);
 /* Where it has been, its waits begin anew from now. Runs its own transactions. */
 int journal_mind_waits(struct journal *j, struct slice destination, int64_t now, struct diag *d);
+/* Of a started one that is due: is that only because the clock was set forward?
+ * Then its lease goes on for the rest of its time, once. */
+bool journal_lease_holds(struct journal *j, const struct journal_delivery *row, int64_t now);
 
 /* Is there an open delivery of the same subject before this one? With `waiting`, one that no pipeline is working on? */
 bool journal_has_earlier(struct journal *j, const struct journal_delivery *row, bool waiting);

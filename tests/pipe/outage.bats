@@ -188,7 +188,7 @@ neither_stalls_nor_repeats() { # HOURS
 	[ "$(requests | wc -l)" -eq 9 ]
 }
 
-@test "a clock that is set forward: what is under way is repeated under its key, what waits is sent once" {
+@test "a clock that is set forward: neither what is under way nor what waits is sent twice" {
 	command -v faketime >/dev/null || skip 'no faketime'
 	! grep -q asan <<<"$BUILD" || skip 'ASan wants to be loaded first'
 	local clock=$BATS_TEST_TMPDIR/clock library
@@ -208,7 +208,7 @@ neither_stalls_nor_repeats() { # HOURS
 	env LD_PRELOAD="$library" evt-retry 2>/dev/null | env LD_PRELOAD="$library" evt-deliver
 	wait_until is_gone "$PID"
 	are_delivered 2
-	[ "$(requests 'select(.body == "{\"id\":\"e1\"}") | .headers["idempotency-key"]' | sort | uniq -c | awk '{ print $1 }')" = 2 ]
+	[ "$(requests 'select(.body == "{\"id\":\"e1\"}")' | wc -l)" -eq 1 ]
 	[ "$(requests 'select(.body == "{\"id\":\"e2\"}")' | wc -l)" -eq 1 ]
 	grep -q '1 not sent: claimed by others since' "$BATS_TEST_TMPDIR/deliver.err"
 }
