@@ -9,6 +9,7 @@
 enum {
 	GATHERED_MOST = 64 * 1024,
 	HEADER_SIZE = 32,
+	FRAME_HEADER_SIZE = 24,
 	WRITE_LOCK = 0, /* among the locks of the WAL index: https://sqlite.org/walformat.html, 2.3 */
 };
 
@@ -95,13 +96,27 @@ static int wal_size(sqlite3_file *file, sqlite3_int64 *size)
 	return result == SQLITE_OK ? frames_of(file)->sqlite->xFileSize(file, size) : result;
 }
 
+/* Frames that could not be synced, and whose commit is thereby refused: who reads the WAL through shall not find them, and tell of what may
+ * never come to the disk, which says of a page only once that it could not be written. */
+static void revoke(sqlite3_file *file, sqlite3_int64 at)
+{
+	static const char zeroes[FRAME_HEADER_SIZE];
+	frames_of(file)->sqlite->xWrite(file, zeroes, FRAME_HEADER_SIZE, at);
+}
+
 /* A header alone, which stands at 0, is synced always: frames that reach the disk before it would be taken for those of the WAL before. */
 static int wal_sync(sqlite3_file *file, int flags)
 {
 	const struct frames *f = frames_of(file);
-	bool deferred = f->defers && f->len && f->at;
+	bool frames = f->len && f->at;
+	sqlite3_int64 at = f->at;
 	int result = put(file);
-	return result == SQLITE_OK && !deferred ? f->sqlite->xSync(file, flags) : result;
+	if (result != SQLITE_OK || (frames && f->defers))
+		return result;
+	result = f->sqlite->xSync(file, flags);
+	if (result != SQLITE_OK && frames)
+		revoke(file, at);
+	return result;
 }
 
 static int wal_close(sqlite3_file *file)

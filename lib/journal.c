@@ -410,7 +410,7 @@ int journal_begin(struct journal *j, struct diag *d)
 		return -1;
 	}
 	j->in_transaction = true;
-	j->undoable = false;
+	j->undoable = j->answers = false;
 	j->tallies.count = 0;
 	j->touched_count = 0;
 	for (size_t i = 0; i < j->destination_count; i++)
@@ -491,6 +491,15 @@ void journal_checkpoint(struct journal *j)
 		j->wal_pages = left - moved;
 }
 
+/* A process that was killed before its sync leaves a commit that others read, and a power cut takes. */
+static void sync_wal(struct journal *j)
+{
+	sqlite3_file *wal = NULL;
+	sqlite3_file_control(j->db.sqlite, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+	if (wal && wal->pMethods && wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL) != SQLITE_OK)
+		db_note(&j->db, DIAG_IO, "disk I/O error: what it holds is not on disk for certain");
+}
+
 int journal_commit(struct journal *j, struct diag *d)
 {
 	int before = j->wal_pages;
@@ -507,7 +516,9 @@ int journal_commit(struct journal *j, struct diag *d)
 	if (j->wal_pages >= (large ? WAL_PAGES_LARGE : WAL_PAGES_LARGEST))
 		journal_checkpoint(j);
 	lock_drop(&j->lock);
-	return 0;
+	if (j->answers && j->wal_pages == before) /* a commit that wrote has synced all */
+		sync_wal(j);
+	return journal_settle(j, d);
 }
 
 void journal_idle(struct journal *j)

@@ -203,6 +203,7 @@ static void accept_one(struct journal *j, struct journal_accept *row, int64_t no
 	struct known known = find(j, e->source, e->id, digest);
 	if (known.event) {
 		row->answer = known.same_payload ? JOURNAL_DUPLICATE : JOURNAL_CONFLICT;
+		j->answers = true;
 		if (!known.same_payload)
 			count_conflict(j, known.event);
 		return;
@@ -262,6 +263,7 @@ int journal_adopt(struct journal *j, const struct event *e, int64_t now, int64_t
 	struct known known = find(j, e->source, e->id, digest);
 	int64_t event = known.event;
 	struct journal_delivery delivery;
+	j->answers = j->answers || event;
 	if (to && !(event && journal_find_delivery(j, event, to->id, &delivery))) {
 		if (!event)
 			event = insert_event(j, &received, digest, false, now);

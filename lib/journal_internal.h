@@ -60,6 +60,7 @@ struct journal {
 	struct db db;
 	struct lock lock;
 	bool writes, in_transaction, checkpoint_failed;
+	bool answers;  /* the open transaction: it tells of what is there already, which must be durable then */
 	bool undoable; /* the open transaction: a power cut may undo it, until another commit is durable */
 	dev_t device;  /* of the file that was opened */
 	ino_t inode;

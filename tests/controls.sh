@@ -73,11 +73,12 @@ durable='^order: no|^power cut: (every|so it is)'
 claims='^power cut: nothing that was delivered'
 gone='^what is gone is gone'
 headers='^the headers of refused requests'
+single='^CGI: no 2xx'
 half='^of many that are under way'
 slow='^a slow destination that may have all'
 
 # The same tests pass for the sources as they are.
-faults "$BUILD" "$durable|$claims|$half" >"$mutants/output" || {
+faults "$BUILD" "$durable|$claims|$single|$half" >"$mutants/output" || {
 	cat "$mutants/output"
 	exit 1
 }
@@ -111,6 +112,16 @@ change lib/server.c 's/ && journal_commit(j, d) == 0)/)/
 	s/^\t\tanswer_until(l, first, end);/&\n\t\tif (!failed)\n\t\t\tjournal_commit(l->server->journal, \&d);/'
 build
 must_fail 'the answer sent before the commit' faults "$tree/build" "$durable"
+
+mutant unsynced-duplicate
+change lib/journal.c 's/^\tif (j->answers && .*$/\tif (j->answers \&\& before < 0)/'
+build
+must_fail 'a duplicate answered before what it repeats is on disk' faults "$tree/build" "$single"
+
+mutant unsynced-found
+change lib/frames.c 's/^\tif (result != SQLITE_OK && frames)$/\tif (result == SQLITE_BUSY \&\& frames)/'
+build
+must_fail 'a commit found in the WAL whose sync failed' faults "$tree/build" "$single"
 
 mutant claim-unchecked
 change lib/journal_attempt.c 's/ || row->claim != claim)/ || claim == 0)/'

@@ -708,6 +708,80 @@ write */journal.db-wal 1-9 short; write */journal.db-wal 12 EINTR; accept socket
 	has_all_taken
 }
 
+# ---- a process for each request ----
+
+# As a web server starts it by CGI, under RULES, with the event e1. Its answer is in $BATS_TEST_TMPDIR/answer; the status of it is told.
+cgi() {
+	local body='{"id":"e1"}' code=0
+	with_fault "$1" env GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST PATH_INFO=/shop CONTENT_TYPE=application/json \
+		CONTENT_LENGTH=${#body} evt-receive <<<"$body" >"$BATS_TEST_TMPDIR/answer" 2>/dev/null || code=$?
+	[ "$code" -ne 137 ] || echo killed
+	sed -n 's/^Status: \([0-9]*\).*/\1/p' "$BATS_TEST_TMPDIR/answer"
+}
+
+# each_answer RULE ANSWER: RULE with N = 1, 2, … in place of "@", until the event is taken; before, the answer is ANSWER and nothing was
+# taken that is not on disk for certain. COUNT: how often.
+each_answer() {
+	local n told
+	rm -rf "${EVT_JOURNAL%/*}"/{journal.db*,disk/journal.db*}
+	with_fault '' evt-receive -q -s shop </dev/null >/dev/null
+	COUNT=0
+	for ((n = 1; n < 100; n++)); do
+		told=$(cgi "${1//@/$n}")
+		[ "$(query 'pragma integrity_check')" = ok ] || return 1 # is_sound would write, and sync
+		[ "$told" = 202 ] && break
+		if [ "$told" = 200 ]; then # it was written before, and nobody was told
+			[ "$2" = killed ] && break
+			return 1
+		fi
+		echo "$1 at $n: $told"
+		[ "$told" = "$2" ] || return 1
+		COUNT=$((COUNT + 1))
+	done
+	[ "$(query 'select group_concat(id) from history')" = e1 ] && [ "$(sqlite3 "$DISK/journal.db" 'select count(*) from history')" -eq 1 ]
+}
+
+@test "CGI: no 2xx for what is not on disk, whatever fails: killed it says nothing, else 503" {
+	each_answer 'sync *-wal @ kill' killed
+	[ "$COUNT" -ge 1 ]
+	each_answer 'write *-wal @ kill' killed
+	[ "$COUNT" -ge 1 ]
+	each_answer 'sync *-wal @ EIO' 503
+	[ "$COUNT" -ge 1 ]
+	each_answer 'write *-wal @+ ENOSPC' 503
+	grep -q . "$BATS_TEST_TMPDIR/answer"
+	[ "$COUNT" -ge 1 ]
+	each_answer 'read *-wal @ EIO' 503
+	each_answer 'read */journal.db @ EIO' 503
+	[ "$COUNT" -ge 1 ]
+}
+
+# ---- programs as destinations ----
+
+@test "evt-deliver --start and --record: what cannot be written is not passed on, and what was done is recorded when it can be" {
+	write_destination api <<<'{"program": true, "retry": {"schedule": ["100ms"]}}'
+	records 1 3 | evt-receive -q -s shop >/dev/null
+	evt-retry -d api >"$BATS_TEST_TMPDIR/lines"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/lines")" -eq 3 ]
+	set_fault 'write *-wal 1+ ENOSPC'
+	spawn start "${FAULT[@]}" evt-deliver --start <"$BATS_TEST_TMPDIR/lines" >"$BATS_TEST_TMPDIR/started"
+	wait_until grep -q 'disk is full' "$BATS_TEST_TMPDIR/start.err"
+	stop "$PID" KILL
+	[ ! -s "$BATS_TEST_TMPDIR/started" ]
+	is_sound
+	run with_fault 'sync *-wal 1 EIO' evt-deliver --start <"$BATS_TEST_TMPDIR/lines"
+	[ "$status" -eq 74 ]
+	[[ $output == *'disk I/O error'* && $output != *specversion* ]]
+	with_fault '' evt-deliver --start <"$BATS_TEST_TMPDIR/lines" >"$BATS_TEST_TMPDIR/started"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/started")" -eq 3 ]
+	jq -c '. + {evtoutcome: "delivered"}' "$BATS_TEST_TMPDIR/started" |
+		with_fault 'write *-wal 1 ENOSPC; sync *-wal 1 EIO' evt-deliver --record 2>"$BATS_TEST_TMPDIR/record.err"
+	grep -q 'trying again' "$BATS_TEST_TMPDIR/record.err"
+	[ "$(query "select count(*), sum(attempts), sum(status = 'delivered') from history")" = '3|3|3' ]
+	is_sound
+	tallies_hold
+}
+
 # ---- pipes ----
 
 @test "short and interrupted writes and reads of pipes lose and halve no line" {
