@@ -103,6 +103,13 @@ static bool wal_is_empty(struct journal *j)
 	return stat(wal, &st) == 0 && st.st_size == 0;
 }
 
+static void note_unwritten(struct journal *j, int result)
+{
+	char why[128];
+	snprintf(why, sizeof why, "what was deleted cannot be overwritten: %s", sqlite3_errstr(result));
+	db_note(&j->db, DIAG_IO, why);
+}
+
 /* Under the lock. All that has been committed is in the database, and stays as it is as long as the write lock is ours. The row
  * that is written, as it was, makes everybody read anew what they remember of the pages; so do we. */
 static int scrub_dirty(struct journal *j, struct scrub *s, int64_t span, bool *erased, struct diag *d)
@@ -115,8 +122,9 @@ static int scrub_dirty(struct journal *j, struct scrub *s, int64_t span, bool *e
 	if (journal_begin(j, d) < 0)
 		return -1;
 	*erased = wal_is_empty(j);
-	if (*erased && scrub_clean(s, span) != SQLITE_OK)
-		db_note(&j->db, DIAG_IO, "what was deleted cannot be overwritten: disk I/O error");
+	int written = *erased ? scrub_clean(s, span) : SQLITE_OK;
+	if (written != SQLITE_OK)
+		note_unwritten(j, written);
 	sqlite3_db_release_memory(j->db.sqlite);
 	db_script(&j->db, "UPDATE destination SET rate_at = rate_at WHERE id = 0");
 	return journal_settle(j, d) < 0 ? -1 : journal_commit(j, d);

@@ -159,7 +159,7 @@ build
 must_fail 'all answers recorded in one transaction, none while others are under way' faults "$tree/build" "$half"
 
 mutant all-slots
-change lib/delivery_internal.h 's/l->flying < DELIVERY_SHARE \* (SENDER_SLOTS - r->flying)/(r->flying < SENDER_SLOTS && l->flying < SENDER_SLOTS)/'
+change lib/delivery_internal.h 's/l->flying < DELIVERY_SHARE \* (SENDER_SLOTS - r->flying)/(r->flying < SENDER_SLOTS \&\& l->flying < SENDER_SLOTS)/'
 build
 must_fail 'all requests given to one destination' delivering "$tree/build" "$slow"
 

@@ -401,6 +401,29 @@ take_again() {
 	END
 }
 
+@test "EIO, and a full disk, at each write of evt-prune: exit 74, said; it runs again, and the rest is whole" {
+	records 1 4 | evt-receive -q -s shop >/dev/null
+	all_delivered
+	age_journal 8
+	records 5 6 | evt-receive -q -s shop >/dev/null
+	: >"$BATS_TEST_TMPDIR/input"
+	local rule text
+	while read -r text rule; do
+		again() {
+			grep -qE "evt-prune: journal .*$text" "$BATS_TEST_TMPDIR/message" && is_sound && tallies_hold && evt-prune -q >/dev/null &&
+				[ "$(query "select group_concat(payload) from (select payload from history order by id)")" = \
+					expired,expired,expired,expired,stored,stored ]
+		}
+		each_time "$rule" 74 evt-prune -q
+		[ "$COUNT" -gt 3 ]
+	done <<-'END'
+		disk.I/O.error write */journal.db* @ EIO
+		disk.I/O.error write */journal.db* @+ EIO
+		full|No.space write */journal.db* @ ENOSPC
+		full|No.space write */journal.db* @+ ENOSPC
+	END
+}
+
 # ---- each read, one after the other: of who writes, at opening and behind it ----
 
 # Events enough that no command finds all it needs in one page.
@@ -586,10 +609,14 @@ many_events() {
 	with_fault "$bad" evt-retry >"$BATS_TEST_TMPDIR/lines"
 	with_fault "$bad" evt-deliver <"$BATS_TEST_TMPDIR/lines"
 	[ "$(query "select count(*), sum(status = 'delivered') from history")" = '20|20' ]
+	strict_map
+	records 21 23 | evt-receive -q -s shop >/dev/null
+	evt-retry | with_fault "$bad" evt-transform -q >/dev/null || :
+	[ "$(query "select count(*), sum(status = 'failed' and error like '%missing%') from history")" = '23|3' ]
 	is_sound
 	age_journal 8
 	with_fault "$bad" evt-prune -q
-	[ "$(query "select count(*) from history where payload = 'expired'")" -eq 20 ]
+	[ "$(query "select count(*) from history where payload = 'expired'")" -eq 23 ]
 	is_sound
 	tallies_hold
 }
@@ -846,7 +873,7 @@ says() { # TEXT, in the messages of the evt-deliver in the background
 @test "starts and outcomes cannot be written for a while: each is sent once and recorded" {
 	records 1 5 | evt-receive -q -s shop >/dev/null
 	evt-retry >"$BATS_TEST_TMPDIR/lines"
-	start_deliver_with_fault 'write *-wal 1-2 ENOSPC; sync *-wal 2-4 EIO'
+	start_deliver_with_fault 'write *-wal 1-2 ENOSPC; write *-wal 4 EIO; sync *-wal 2-4 EIO'
 	wait "$PID"
 	says 'trying again'
 	[ "$(query "select count(*), sum(attempts), sum(status = 'delivered') from history")" = '5|5|5' ]
