@@ -849,6 +849,29 @@ each_answer() {
 	[ "$(evt-retry | wc -l)" -eq 3 ]
 }
 
+@test "standard output is full: exit 74, said by each, and what is journaled is as if nobody had read" {
+	records 1 3 >"$BATS_TEST_TMPDIR/input"
+	full() { # COMMAND...: into a device that is full, with $BATS_TEST_TMPDIR/input
+		local code=0
+		"$@" <"$BATS_TEST_TMPDIR/input" >/dev/full 2>"$BATS_TEST_TMPDIR/message" || code=$?
+		echo "$1: exit $code: $(<"$BATS_TEST_TMPDIR/message")"
+		[ "$code" -eq 74 ] && grep -qE "^$1: .*(standard output|cannot write)" "$BATS_TEST_TMPDIR/message"
+	}
+	evt-receive -q -s shop <"$BATS_TEST_TMPDIR/input" >/dev/full # no device is given live lines
+	[ "$(query "select count(*), sum(status = 'received') from history")" = '3|3' ]
+	full evt-retry
+	[ "$(query "select count(*), sum(status = 'received') from history")" = '3|3' ]
+	evt-retry >"$BATS_TEST_TMPDIR/input"
+	full evt-transform
+	full evt-deliver -p
+	[ "$(query "select count(*), sum(status = 'delivered') from history")" = '3|3' ]
+	full evt-status
+	full evt-prune -n
+	full evt-prune --payloads 0s
+	is_sound
+	tallies_hold
+}
+
 # ---- delivery ----
 
 # evt-deliver bears a journal that cannot be written for a minute, and tries again meanwhile.
