@@ -19,15 +19,6 @@ export EVT_CONFIG="$work/config" EVT_JOURNAL="$work/journal.db"
 export HOME="$work"
 mkdir -p "$EVT_CONFIG/sources" "$EVT_CONFIG/destinations" "$EVT_CONFIG/maps"
 
-wait_for() { # COMMAND...: at most 20 s
-	tries=0
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ $tries -lt 2000 ] || { echo "kill.sh: gave up waiting until: $*" >&2; exit 1; }
-		sleep 0.01
-	done
-}
-
 ask() {
 	sqlite3 -readonly -cmd ".timeout 10000" "$EVT_JOURNAL" "$1"
 }

@@ -39,6 +39,15 @@ size() { # FULL QUICK: the one that fits this run
 	if [ "${BENCH_QUICK:-}" ]; then echo "$2"; else echo "$1"; fi
 }
 
+wait_for() { # COMMAND...: at most 60 s
+	wait_tries=0
+	until "$@" >/dev/null 2>&1; do
+		wait_tries=$((wait_tries + 1))
+		[ $wait_tries -lt 3000 ] || { echo "${0##*/}: gave up waiting until: $*" >&2; exit 1; }
+		sleep 0.02
+	done
+}
+
 # node_package NAME: makes an npm package loadable, in a folder under $BUILD, and names its version. Fails where Node, npm or the package
 # cannot be had: then the comparison is skipped, and said to be.
 node_package() {

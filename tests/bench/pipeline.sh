@@ -28,15 +28,6 @@ command -v wrk >/dev/null || {
 	exit 0
 }
 
-wait_for() { # COMMAND...: at most 60 s
-	tries=0
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ $tries -lt 3000 ] || { echo "pipeline.sh: gave up waiting until: $*" >&2; exit 1; }
-		sleep 0.02
-	done
-}
-
 mkdir -p "$EVT_CONFIG/sources" "$EVT_CONFIG/destinations" "$EVT_CONFIG/maps"
 if command -v nginx >/dev/null; then
 	serve_records "$work"

@@ -9,15 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "must.h"
 #include "source.h"
 
 static char folder[] = "/tmp/evt-fuzz.XXXXXX";
-
-static inline void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 __attribute__((format(printf, 2, 3))) static inline void folder_put(const char *name, const char *format, ...)
 {

@@ -2,18 +2,11 @@
 /* An answer's head and body, as a destination may send them: what is made of them is bounded, and fit for one line. */
 #include "backoff.h"
 #include "event.h"
+#include "must.h"
 #include "reason.h"
 #include "sender.h"
 
-#include <stdlib.h>
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* The head ends at the first empty line. */
 static struct slice take_head(struct slice *text)

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Any text as base64, as senders' signatures and the page's passwords come: what is taken is the one way to write its bytes. */
-#include <stdlib.h>
-
 #include "base64.h"
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "dest.h"
+#include "must.h"
 #include "reception.h"
 #include "retention.h"
 #include "source.h"
@@ -14,12 +15,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 static char dir[] = "/tmp/evt-fuzz-conf.XXXXXX", path[64];
 static const char *const files[] = {"receive.json", "prune.json", "sources/x.json", "destinations/x.json"};
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static const char *at(const char *name)
 {

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Any text as a table of CSV: it ends, no row has more fields than the text has bytes, and each row written again is read as the same. */
-#include <stdlib.h>
-
 #include "csv.h"
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* All fields in quotes, as any field may be. */
 static void write_row(struct buf *text, struct slice values, int fields)

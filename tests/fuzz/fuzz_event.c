@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A line that is taken, written and read again is the same event. */
 #include "event.h"
-
-#include <stdlib.h>
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void same(struct slice a, struct slice b)
 {

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A head that is taken has nothing in it that could be read otherwise; a chunked body is the same in whatever pieces it comes. */
 #include "http.h"
-
-#include <stdlib.h>
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void check_text(struct slice text)
 {

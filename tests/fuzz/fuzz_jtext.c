@@ -2,17 +2,10 @@
 /* Any bytes: jtext either refuses them at a byte inside, or has read all of them, and what it then says holds together. */
 #include "jtext.h"
 
-#include <stdlib.h>
-
 #include "decimal.h"
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static bool is_blank(char c)
 {

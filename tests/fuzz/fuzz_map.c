@@ -7,6 +7,7 @@
 
 #include "body.h"
 #include "mapping.h"
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
@@ -15,12 +16,6 @@ static char dir[] = "/tmp/evt-fuzz.XXXXXX", path[64];
 static const char line[] =
     "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\",\"data\":{\"a\":\"x, y\",\"b\":1.10,"
     "\"c\":[{\"a\":\"1\"},null,[2]],\"d\":\"2025-11-23T06:31:39Z\",\"e\":{\"f\":true,\"g\":\"\"}}}";
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void write_file(const char *name, const void *bytes, size_t len)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Any data through a map that uses every feature: what comes out is JSON, and what is wrong is told in a bounded text. */
 #include "mapping.h"
+#include "must.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,12 +23,6 @@ static const char fields[] =
     "{\"to\":\"/x\",\"each\":\"/x\",\"fields\":[{\"to\":\"/a\",\"from\":\"\",\"type\":[\"number\",\"object\"]},"
     "{\"to\":\"/y\",\"each\":\"/y\",\"fields\":[{\"to\":\"\",\"from\":\"\",\"required\":true}]}]},"
     "{\"to\":\"/q\",\"from\":\"/q\",\"required\":true}]}";
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static struct map *load(void)
 {

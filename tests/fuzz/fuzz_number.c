@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers as text, one a line: every two of them compare consistently, and scaling there and back changes no value. */
-#include <stdlib.h>
-
 #include "decimal.h"
 #include "jtext.h"
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static int sign(int order)
 {

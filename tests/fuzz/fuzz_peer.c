@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* A request's headers as proxies and others write them: who sent it is an address, and only a trusted proxy is believed. */
-#include <arpa/inet.h>
-#include <stdlib.h>
-
 #include "http.h"
+#include "must.h"
 #include "peer.h"
+#include <arpa/inet.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static bool is_address(const char *text)
 {

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What a token endpoint may answer: a token fit for a header is taken, or a reason in one line says why not. */
-#include <stdlib.h>
-
+#include "must.h"
 #include "token.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void check_text(struct slice text)
 {

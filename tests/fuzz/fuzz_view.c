@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The query of a page's address: what is taken can be written again, means the same, and is fit for a header and an attribute. */
-#include <stdlib.h>
-
 #include "http.h"
+#include "must.h"
 #include "view.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static int take(struct view *v, struct slice query)
 {

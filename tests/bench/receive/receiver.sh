@@ -20,15 +20,6 @@ trap 'exit 130' INT TERM
 mkdir -p "$work/config/sources"
 echo '{"verify": {"scheme": "none"}, "id": "/id", "type": "/type", "destinations": {"crm": ["*"]}}' >"$work/config/sources/x.json"
 
-wait_for() { # COMMAND...: at most 10 s
-	tries=0
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ $tries -gt 200 ] && echo "gave up waiting until: $*" >&2 && exit 70
-		sleep 0.05
-	done
-}
-
 start_evt() { # NAME [PRELOAD]: with a journal of that name; sets receiver, its pid, and address
 	LD_PRELOAD=${2:-} evt-receive -c "$work/config" -j "$work/$1.db" -l 127.0.0.1:0 >/dev/null 2>"$work/$1.err" &
 	receiver=$! pids="$pids $!"
