@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* evt-prune: payloads go after 7 days, everything after 30; and one source record at once, when somebody asks to be forgotten. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -79,7 +81,7 @@ static void report(const struct journal_prune *prune)
 static int conclude(bool erased)
 {
 	if (fflush(stdout) != 0) {
-		diag_error("standard output: cannot write");
+		diag_error("standard output: %s", strerror(errno));
 		return DIAG_IO;
 	}
 	if (erased)

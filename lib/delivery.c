@@ -238,7 +238,7 @@ static bool is_printing(const struct delivery *r)
 
 static void fail_output(struct delivery *r, const char *why)
 {
-	diag_error("cannot write: %s", why);
+	diag_error("standard output: %s", why);
 	r->report->output_failed = true;
 }
 

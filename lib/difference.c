@@ -219,7 +219,7 @@ static int flush(struct run *r, struct diag *d)
 	while (left.len) {
 		ssize_t wrote = write(r->options->output, left.ptr, left.len);
 		if (wrote < 0 && errno != EINTR)
-			return diag_errno(d, DIAG_IO, errno, "cannot write");
+			return diag_errno(d, DIAG_IO, errno, "standard output");
 		if (wrote > 0)
 			left = (struct slice){left.ptr + wrote, left.len - (size_t)wrote};
 	}

@@ -152,7 +152,7 @@ int history_flush(struct buf *b, FILE *out, struct diag *d)
 		return diag_fail(d, DIAG_IO, "out of memory");
 	bool written = fwrite(b->data ? b->data : "", 1, b->len, out) == b->len && fflush(out) == 0;
 	buf_clear(b);
-	return written ? 0 : diag_errno(d, DIAG_IO, errno, "output");
+	return written ? 0 : diag_errno(d, DIAG_IO, errno, "standard output");
 }
 
 /* False when its payload has expired, or the journal failed. */

@@ -47,7 +47,7 @@ static int flush(struct run *r, struct diag *d)
 		else if (errno == EPIPE)
 			r->report->reader_gone = true;
 		else if (errno != EINTR && !(errno == EAGAIN && wait_for_output(r->options->output)))
-			return diag_errno(d, DIAG_IO, errno, "cannot write");
+			return diag_errno(d, DIAG_IO, errno, "standard output");
 	}
 	buf_clear(&r->output);
 	return 0;

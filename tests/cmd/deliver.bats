@@ -712,7 +712,7 @@ is_answered() {
 	line e1 '"data":1,"evtskip":"x"' >"$BATS_TEST_TMPDIR/lines"
 	run bash -c 'evt-deliver -p <"$1" >&-' - "$BATS_TEST_TMPDIR/lines"
 	[ "$status" -eq 74 ]
-	[[ $output == *'cannot write: Bad file descriptor'* ]]
+	[[ $output == *'standard output: Bad file descriptor'* ]]
 	[ "$(status_of e1)" = skipped ]
 }
 

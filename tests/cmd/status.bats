@@ -230,7 +230,7 @@ on_terminal() {
 		# shellcheck disable=SC2086 # several words
 		run bash -c "evt-status $options >/dev/full"
 		[ "$status" -eq 74 ]
-		[[ $output == 'evt-status: output: No space left on device' ]]
+		[[ $output == 'evt-status: standard output: No space left on device' ]]
 	done
 	run bash -c 'evt-status >/dev/full --check'
 	[ "$status" -eq 3 ]
