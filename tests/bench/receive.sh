@@ -57,12 +57,15 @@ start_webhook() {
 	address=127.0.0.1:$port
 }
 
-# Sets one, other, held and whole: evt-receive, the bare program, evt-receive beside a holder of its journal, and with its libraries inside.
+# Sets one, other, real, held and whole: evt-receive, the bare program, the same with a journal, evt-receive beside a holder of its journal,
+# and with its libraries inside.
 start_inetd() {
-	one=$(free_port) other=$(free_port) held=$(free_port) whole=$(free_port)
+	one=$(free_port) other=$(free_port) real=$(free_port) held=$(free_port) whole=$(free_port)
+	echo '{"id": "first", "type": "t"}' | evt-receive -q -c "$work/config" -j "$work/real.db" -s x >/dev/null
 	cat >"$work/inetd.conf" <<-END
 		$one stream tcp nowait $(id -un) $build/evt-receive evt-receive -c $work/config -j $work/inetd.db
 		$other stream tcp nowait $(id -un) $build/tests/one_row one_row $work/row.db
+		$real stream tcp nowait $(id -un) $build/tests/one_row one_row $work/real.db event
 		$held stream tcp nowait $(id -un) $build/evt-receive evt-receive -c $work/config -j $work/held.db
 		$whole stream tcp nowait $(id -un) $build/static/evt-receive evt-receive -c $work/config -j $work/whole.db
 	END
@@ -71,7 +74,7 @@ start_inetd() {
 	pids="$pids $!"
 	start_evt held # a long-lived process that holds the journal open: the others need not recover its index
 	[ -x "$build/static/evt-receive" ] || whole=''
-	for port in $one $other $held $whole; do
+	for port in $one $other $real $held $whole; do
 		wait_for curl -sS -f -o "$work/answer" -d '{"id":"first","type":"t"}' "http://127.0.0.1:$port/x"
 	done
 }
@@ -186,8 +189,12 @@ under_inetd() {
 	}
 	start_inetd
 	header=close compare 'a process for each connection, 4 at once' 4 "evt-receive=127.0.0.1:$one" "one_row=127.0.0.1:$other" \
+		"one_row+schema=127.0.0.1:$real" \
 		"evt-receive+holder=127.0.0.1:$held" ${whole:+"evt-receive-static=127.0.0.1:$whole"}
+	# The goal speaks of a bare program and one row, so that it is held to the one that spares itself the schema too.
 	held_to receive-inetd '>=0.8' "events/s under inetd, a process for each, to those of a bare program that inserts a row" 3 evt-receive one_row
+	held_to receive-inetd-schema - 'the same, to those of the bare program inserting its row into the events of a journal, with their indexes' \
+		3 evt-receive one_row+schema
 	held_to receive-inetd-static - 'the same with its libraries inside (build/static/evt-receive)' 3 evt-receive-static one_row
 	held_to receive-inetd-holder - "the same where a long-lived process holds the journal open" 3 evt-receive+holder one_row
 }
