@@ -396,6 +396,16 @@ END
 	[ "$(count)" = 6 ]
 }
 
+@test "records of a source with a secret need no proof, its requests do" {
+	write_secret pull.secret s3cret
+	write_source pull <<<'{"verify": {"scheme": "bearer", "secret_file": "pull.secret"}, "id": "/id", "type": "const:t", "destinations": {}}'
+	evt-receive -s pull <<<'{"id":1}' >/dev/null
+	start_receiver
+	[ "$(post pull '{"id":2}')" = 401 ]
+	[ "$(post pull '{"id":3}' -H 'Authorization: Bearer s3cret')" = 202 ]
+	[ "$(query 'select group_concat(id) from (select id from history order by id)')" = 1,3 ]
+}
+
 @test "records are journaled while their producer is idle" {
 	mkfifo "$BATS_TEST_TMPDIR/pull"
 	exec 8<>"$BATS_TEST_TMPDIR/pull"
