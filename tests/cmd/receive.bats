@@ -564,6 +564,16 @@ END
 	grep -q "listening on .*:$FREE_PORT$" "$BATS_TEST_TMPDIR/receive.err"
 }
 
+# peer_is_known PORT N: the Nth refusal is counted with the address of who was refused.
+peer_is_known() {
+	[ "$(curl -sS --max-time 20 -o /dev/null -w '%{http_code}' "http://127.0.0.1:$1/crm")" = 405 ]
+	wait_until refusals_from_here "$2"
+}
+
+refusals_from_here() {
+	[ "$(query "select sum(count) from refusal where cause = 'method' and peer = '127.0.0.1'")" = "$1" ]
+}
+
 @test "from inetd, nowait: one process for a connection" {
 	needs inetd
 	free_port
@@ -582,6 +592,7 @@ END
 		"http://127.0.0.1:$FREE_PORT/crm" --next -sS -o /dev/null -w '%{http_code} %{num_connects}\n' \
 		-d '{"id":"3","type":"contact.new"}' "http://127.0.0.1:$FREE_PORT/crm"
 	[ "$output" = $'202 1\n202 0' ] # kept alive
+	peer_is_known "$FREE_PORT" 1
 	[ "$(count)" = 4 ]
 }
 
@@ -600,6 +611,7 @@ END
 	run post_json "$FREE_PORT" '{"id":"1","type":"contact.new"}'
 	answered 202
 	[ "$(count)" = 2 ]
+	peer_is_known "$FREE_PORT" 1
 	kill "$(<"$BATS_TEST_TMPDIR/pid")"
 	wait_until is_gone "$(<"$BATS_TEST_TMPDIR/pid")"
 }
@@ -610,6 +622,7 @@ END
 	spawn activate systemd-socket-activate -l "127.0.0.1:$FREE_PORT" -E "PATH=$PATH" -E "EVT_CONFIG=$EVT_CONFIG" \
 		-E "EVT_JOURNAL=$EVT_JOURNAL" evt-receive -i 500ms </dev/null >/dev/null
 	wait_until post_json "$FREE_PORT" '{"id":"1","type":"contact.new"}'
+	peer_is_known "$FREE_PORT" 1
 	wait_until is_gone "$PID" # systemd starts it again with the next request
 	wait "$PID"
 	free_port
@@ -617,6 +630,7 @@ END
 		-E "EVT_CONFIG=$EVT_CONFIG" -E "EVT_JOURNAL=$EVT_JOURNAL" evt-receive </dev/null >/dev/null
 	wait_until post_json "$FREE_PORT" '{"id":"2","type":"contact.new"}'
 	[ "$(count)" = 2 ]
+	peer_is_known "$FREE_PORT" 2
 }
 
 @test "from socat: a connected socket" {
@@ -626,6 +640,7 @@ END
 	wait_until post_json "$FREE_PORT" '{"id":"1","type":"contact.new"}'
 	run post_json "$FREE_PORT" '{"id":"1","type":"contact.new"}'
 	answered 200 duplicates
+	peer_is_known "$FREE_PORT" 1
 }
 
 @test "CGI: the request in the environment, the answer on standard output" {
