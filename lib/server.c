@@ -448,12 +448,28 @@ static bool has_requests(struct loop *l)
 	return found;
 }
 
+/* At once: whoever comes now is refused by the kernel, or waits for the one whom the launcher, which has the socket too, starts next.
+ * A socket file must not look like one that a crash has left, as long as its owner is there to remove it. */
+static void stop_listening(struct loop *l)
+{
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+	socklen_t len = sizeof address;
+	if (l->server->listener < 0)
+		return;
+	l->deaf = false;
+	epoll_ctl(l->epoll, EPOLL_CTL_DEL, l->server->listener, NULL);
+	getsockname(l->server->listener, (struct sockaddr *)&address, &len);
+	if (address.ss_family == AF_UNIX)
+		return;
+	close(l->server->listener);
+	l->server->listener = -1;
+}
+
 static void serve(struct loop *l)
 {
 	while (is_wanted(l))
 		turn(l);
-	if (l->server->listener >= 0)
-		epoll_ctl(l->epoll, EPOLL_CTL_DEL, l->server->listener, NULL);
+	stop_listening(l);
 	int64_t until = clock_monotonic() + STOP_MS;
 	while (has_requests(l) && clock_monotonic() < until)
 		turn(l);

@@ -515,6 +515,8 @@ END
 	kill -TERM "$RECEIVE_PID"
 	run timeout 10 cat <&"$idle" # closed, as it waits for nothing
 	[ "$status" -eq 0 ]
+	run curl -sS --max-time 5 -d '{}' "$RECEIVE_URL/any"
+	[ "$status" -eq 7 ] # refused: nobody listens there any more
 	printf 'st: a\r\nContent-Length: 2\r\n\r\n{}' >&"$head"
 	printf '}' >&"$body"
 	run timeout 10 cat <&"$head"
