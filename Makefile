@@ -8,6 +8,7 @@
 #   make deb        $(BUILD)/deb/evt_*.deb  make reproducible  two builds must be the same bytes
 #   make check-unit the unit tests          make controls    broken programs must fail the tests
 #   make check-package, check-systemd        the package, installed; its units under a live systemd (root, debootstrap)
+#   make uninstall  DESTDIR= PREFIX=        make help        this list
 
 VERSION  = 0.1.0
 PREFIX  ?= /usr/local
@@ -49,7 +50,10 @@ EXAMPLES   = $(sort $(shell find share/examples -type f))
 
 all: $(BINARIES)
 
-.PHONY: all check check-unit check-asan check-package check-systemd controls lint bench fuzz demo install dist distcheck deb reproducible clean test-programs
+help:
+	@sed -n '/^$$/q; s/^#   //p' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: all check check-unit check-asan check-package check-systemd controls lint bench fuzz demo help install uninstall dist distcheck deb reproducible clean test-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -171,6 +175,17 @@ install: all
 		to=$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
 		install -d $${to%/*} && $(RELOCATE) $$page >$$to && chmod 644 $$to || exit 1; \
 	done
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(notdir $(BINARIES)))
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/evt $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/evt.fish
+	for command in $(notdir $(BINARIES)); do \
+		rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$command || exit 1; \
+		rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$command.fish || exit 1; \
+	done
+	rm -f $(DESTDIR)$(ZSHDIR)/_evt
+	for page in $(notdir $(MAN_PAGES)); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page || exit 1; done
+	rm -rf $(DESTDIR)$(PREFIX)/share/evt $(DESTDIR)$(DOCDIR)
 
 dist:
 	BUILD=$(BUILD) VERSION=$(VERSION) sh share/dist.sh

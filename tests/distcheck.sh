@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# distcheck.sh TARBALL: what `make dist` made is whole: it unpacks, builds, passes its unit tests, installs, and says the version of its name.
+# distcheck.sh TARBALL: what `make dist` made is whole: it unpacks, builds, passes its unit tests, installs and uninstalls, and says the version of its name.
 set -eu
 [ $# -eq 1 ] || { echo 'usage: distcheck.sh TARBALL' >&2; exit 64; }
 tarball=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
@@ -34,6 +34,8 @@ for command in receive transform deliver retry status prune; do
 done
 [ -z "$(find "$work/root" -type f ! -perm -444)" ] || fail "installed, and not readable for all: $(find "$work/root" -type f ! -perm -444)"
 ! grep -rn --exclude=README.md /usr/local "$work/root/opt/evt/share" || fail 'an installed file names /usr/local'
+make -s uninstall DESTDIR="$work/root" PREFIX=/opt/evt
+[ -z "$(find "$work/root" ! -type d)" ] || fail "left by uninstall: $(find "$work/root" ! -type d)"
 if make -s dist 2>"$work/said"; then fail 'make dist without git made something'; fi
 grep -q 'no git checkout' "$work/said" || fail 'make dist without git does not say why it cannot'
 echo "distcheck: $(basename "$tarball") is whole"
