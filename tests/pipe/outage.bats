@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # Destinations on a bad day: down, their key revoked, slow, or served by several processes; clocks that are set back.
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
 
 load ../lib
 
