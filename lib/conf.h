@@ -96,7 +96,8 @@ void conf_secrets(struct conf_object *o, const char *key, enum conf_need need, s
 
 /* For jconf, whose errors read the same: tells what is wrong at a place of a file, -1; and gathers what an unknown key
  * could have been. */
-int conf_tell(const char *file, const char *at, struct diag *d, const char *format, va_list args);
+int conf_tell(const char *file, const char *at, struct diag *d, const char *format, va_list args)
+    __attribute__((format(printf, 4, 0)));
 void conf_add_key(struct buf *why, const char *key);
 
 #endif
