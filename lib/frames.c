@@ -21,6 +21,7 @@ struct frames {
 	struct frames *wal;         /* of a database, while it is open */
 	bool keeps;                 /* of a WAL: its blocks, when it is emptied */
 	bool defers;                /* of a WAL: the sync of its commits */
+	bool doubtful;              /* of a WAL: a sync has failed, and what was there could not be written again */
 	char *bytes;                /* of a WAL: gathered, to be written at `at`; NULL until something is */
 	size_t len;
 	sqlite3_int64 at;
@@ -97,11 +98,29 @@ static int wal_size(sqlite3_file *file, sqlite3_int64 *size)
 }
 
 /* Frames that could not be synced, and whose commit is thereby refused: who reads the WAL through shall not find them, and tell of what may
- * never come to the disk, which says of a page only once that it could not be written. */
+ * never come to the disk. */
 static void revoke(sqlite3_file *file, sqlite3_int64 at)
 {
 	static const char zeroes[FRAME_HEADER_SIZE];
 	frames_of(file)->sqlite->xWrite(file, zeroes, FRAME_HEADER_SIZE, at);
+}
+
+/* Linux says only once of a page that it could not be written, and counts it as written then (fsync(2), EIO): the next sync would succeed
+ * without the commits that were left to this one, and a power cut take all that follows them in the WAL. Writing it again asks for it again. */
+static int write_again(sqlite3_file *file)
+{
+	const sqlite3_io_methods *sqlite = frames_of(file)->sqlite;
+	char piece[4096];
+	sqlite3_int64 size = 0;
+	int result = sqlite->xFileSize(file, &size);
+	for (sqlite3_int64 at = 0; at < size && result == SQLITE_OK; at += (sqlite3_int64)sizeof piece) {
+		int len = (int)(size - at < (sqlite3_int64)sizeof piece ? size - at : (sqlite3_int64)sizeof piece);
+		result = sqlite->xRead(file, piece, len, at);
+		if (result == SQLITE_OK)
+			result = sqlite->xWrite(file, piece, len, at);
+	}
+	frames_of(file)->doubtful = result != SQLITE_OK;
+	return result;
 }
 
 /* A header alone, which stands at 0, is synced always: frames that reach the disk before it would be taken for those of the WAL before. */
@@ -113,9 +132,14 @@ static int wal_sync(sqlite3_file *file, int flags)
 	int result = put(file);
 	if (result != SQLITE_OK || (frames && f->defers))
 		return result;
-	result = f->sqlite->xSync(file, flags);
+	if (f->doubtful)
+		result = write_again(file);
+	if (result == SQLITE_OK)
+		result = f->sqlite->xSync(file, flags);
 	if (result != SQLITE_OK && frames)
 		revoke(file, at);
+	if (result != SQLITE_OK)
+		write_again(file);
 	return result;
 }
 

@@ -107,6 +107,11 @@ change lib/frames.c 's/^\t\tf->wal->len = 0;$/\t\t(void)f->wal;/'
 build build/tests/test_frames
 must_fail 'frames that were rolled back left to be written' unit "$tree/build" frames
 
+mutant lost-by-another-sync
+change lib/frames.c 's/^\t\twrite_again(file);$/\t\tf = frames_of(file);/'
+build build/tests/test_frames
+must_fail 'commits left to a sync that failed not written again' unit "$tree/build" frames
+
 mutant early-answer
 change lib/server.c 's/ && journal_commit(j, d) == 0)/)/
 	s/^\t\tanswer_until(l, first, end);/&\n\t\tif (!failed)\n\t\t\tjournal_commit(l->server->journal, \&d);/'

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,24 +17,58 @@
 #include "db.h"
 #include "frames.h"
 
-/* In place of libc's, for SQLite too. */
+/* In place of libc's, for SQLite too: syncs are counted and can fail. One that does leaves the pages that were written since the one before
+ * counted as written, as Linux does, though the disk has not got them. */
+enum { PAGE = 4096, PAGES = 1024 };
 static int syncs;
+static bool sync_fails;
+static enum { ON_DISK, WRITTEN, LOST } pages[PAGES]; /* of the WAL */
+
+static bool is_wal(int fd)
+{
+	char link[32], name[128];
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	ssize_t len = readlink(link, name, sizeof name - 1);
+	name[len > 0 ? len : 0] = '\0';
+	return strstr(name, "-wal") != NULL;
+}
 
 int fdatasync(int fd)
 {
 	syncs++;
-	return (int)syscall(SYS_fdatasync, fd);
+	for (int i = 0; is_wal(fd) && i < PAGES; i++)
+		if (pages[i] == WRITTEN)
+			pages[i] = sync_fails ? LOST : ON_DISK;
+	errno = EIO;
+	return sync_fails ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t len, off64_t at)
+{
+	for (off64_t i = at / PAGE; is_wal(fd) && i < PAGES && i * PAGE < at + (off64_t)len; i++)
+		pages[i] = WRITTEN;
+	return syscall(SYS_pwrite64, fd, bytes, len, at);
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
+{
+	return pwrite64(fd, bytes, len, at);
 }
 
 static char folder[] = "/tmp/test_frames.XXXXXX", path[64], wal[80];
 
-static struct db open_db(void)
+static struct db open_at(const char *name)
 {
 	struct db db;
 	struct diag d;
-	assert_int_equal(db_open(&db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &d), 0);
+	assert_int_equal(db_open(&db, name, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &d), 0);
 	db_script(&db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0");
 	return db;
+}
+
+static struct db open_db(void)
+{
+	return open_at(path);
 }
 
 static void run(struct db *db, const char *sql)
@@ -81,7 +116,7 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-	static const char *const suffixes[] = {"", "-wal", "-shm"};
+	static const char *const suffixes[] = {"", "-wal", "-shm", ".cut", ".cut-wal", ".cut-shm"};
 	char name[80];
 	(void)state;
 	for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
@@ -255,6 +290,60 @@ static void test_leaves_a_sync_to_the_next(void **state)
 	db_close(&db);
 }
 
+/* ---- a sync that fails takes nothing with it that was left to it: the next one covers that ---- */
+
+/* Makes a copy, of whose WAL there is what is on disk for certain. */
+static void cut_power(const char *copy)
+{
+	static const char zeroes[PAGE];
+	char command[512], name[96];
+	struct stat st;
+	snprintf(command, sizeof command, "cp %s %s && cp %s %s-wal", path, copy, wal, copy);
+	assert_int_equal(system(command), 0);
+	snprintf(name, sizeof name, "%s-wal", copy);
+	int fd = open(name, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(fstat(fd, &st), 0);
+	for (int i = 0; i < PAGES && (off_t)i * PAGE < st.st_size; i++)
+		if (pages[i] != ON_DISK)
+			assert_int_equal(syscall(SYS_pwrite64, fd, zeroes, sizeof zeroes, (off_t)i * PAGE), PAGE);
+	close(fd);
+}
+
+static bool add(struct db *db, int row)
+{
+	char sql[256];
+	struct diag d;
+	rows(sql, row, row, 'g');
+	db_script(db, sql);
+	return db_failed(db, &d) == 0;
+}
+
+static void test_a_failed_sync_takes_nothing_along(void **state)
+{
+	(void)state;
+	memset(pages, 0, sizeof pages);
+	struct db db = open_db();
+	run(&db, "CREATE TABLE t (i INTEGER PRIMARY KEY, text TEXT)");
+	frames_defer(db.sqlite, true);
+	for (int row = 1; row <= 8; row++)
+		assert_true(add(&db, row));
+	frames_defer(db.sqlite, false);
+	sync_fails = true;
+	assert_false(add(&db, 9));
+	sync_fails = false;
+	assert_true(add(&db, 10));
+
+	char copy[80];
+	snprintf(copy, sizeof copy, "%s.cut", path);
+	cut_power(copy);
+	struct db cut = open_at(copy);
+	assert_int_equal(ask(&cut, "SELECT count(*) FROM t"), 9);
+	assert_int_equal(ask(&cut, "SELECT count(*) FROM t WHERE i = 9"), 0);
+	assert_true(is_sound(&cut));
+	db_close(&cut);
+	db_close(&db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +353,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_checkpoints, begin, end),
 	    cmocka_unit_test_setup_teardown(test_keeps_its_blocks, begin, end),
 	    cmocka_unit_test_setup_teardown(test_leaves_a_sync_to_the_next, begin, end),
+	    cmocka_unit_test_setup_teardown(test_a_failed_sync_takes_nothing_along, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
