@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
 	GATHERED_MOST = 64 * 1024,
@@ -184,10 +185,21 @@ static void take_wal(sqlite3_file *file, const char *name)
 	f->methods.xClose = wal_close;
 }
 
+/* The first sync of a WAL that SQLite may have created takes its folder along, so that the name is on disk too, and that takes as long as
+ * the frames do. Whoever did create it did so before the first frame: to one that has frames, it has been done. */
+static int without_folder(const char *name, int flags)
+{
+	struct stat st;
+	bool has_frames = (flags & SQLITE_OPEN_WAL) && stat(name, &st) == 0 && st.st_size > HEADER_SIZE;
+	return has_frames ? flags & ~SQLITE_OPEN_CREATE : flags;
+}
+
 static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *got)
 {
 	(void)vfs;
-	int result = self.sqlite->xOpen(self.sqlite, name, file, flags, got);
+	int first = without_folder(name, flags), result = self.sqlite->xOpen(self.sqlite, name, file, first, got);
+	if (result != SQLITE_OK && first != flags && without_folder(name, flags) == flags) /* it has gone meanwhile */
+		result = self.sqlite->xOpen(self.sqlite, name, file, flags, got);
 	if (result == SQLITE_OK && (flags & SQLITE_OPEN_WAL))
 		take_wal(file, name);
 	else if (result == SQLITE_OK && (flags & SQLITE_OPEN_MAIN_DB))

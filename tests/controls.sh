@@ -112,6 +112,11 @@ change lib/frames.c 's/^\t\twrite_again(file);$/\t\tf = frames_of(file);/'
 build build/tests/test_frames
 must_fail 'commits left to a sync that failed not written again' unit "$tree/build" frames
 
+mutant folder-unsynced
+change lib/frames.c 's/st.st_size > HEADER_SIZE/st.st_size > 0/'
+build build/tests/test_frames
+must_fail 'the folder of a new WAL left unsynced' unit "$tree/build" frames
+
 mutant early-answer
 change lib/server.c 's/ && journal_commit(j, d) == 0)/)/
 	s/^\t\tanswer_until(l, first, end);/&\n\t\tif (!failed)\n\t\t\tjournal_commit(l->server->journal, \&d);/'

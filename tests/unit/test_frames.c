@@ -20,7 +20,7 @@
 /* In place of libc's, for SQLite too: syncs are counted and can fail. One that does leaves the pages that were written since the one before
  * counted as written, as Linux does, though the disk has not got them. */
 enum { PAGE = 4096, PAGES = 1024 };
-static int syncs;
+static int syncs, folder_syncs;
 static bool sync_fails;
 static enum { ON_DISK, WRITTEN, LOST } pages[PAGES]; /* of the WAL */
 
@@ -35,6 +35,8 @@ static bool is_wal(int fd)
 
 int fdatasync(int fd)
 {
+	struct stat st;
+	folder_syncs += fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
 	syncs++;
 	for (int i = 0; is_wal(fd) && i < PAGES; i++)
 		if (pages[i] == WRITTEN)
@@ -260,6 +262,37 @@ static void test_keeps_its_blocks(void **state)
 	db_close(&db);
 }
 
+/* ---- the folder of a WAL that is new is synced with it, and no later one ---- */
+
+static int folder_syncs_of_a_commit(const char *sql)
+{
+	int on = 1;
+	struct db db = open_db();
+	sqlite3_db_config(db.sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_file_control(db.sqlite, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+	folder_syncs = 0;
+	run(&db, sql);
+	int count = folder_syncs;
+	db_close(&db);
+	return count;
+}
+
+static void test_syncs_the_folder_once(void **state)
+{
+	(void)state;
+	assert_int_equal(folder_syncs_of_a_commit("CREATE TABLE t (i INTEGER PRIMARY KEY, text TEXT)"), 1);
+	assert_int_equal(folder_syncs_of_a_commit("INSERT INTO t (i) VALUES (1)"), 0);
+	assert_int_equal(truncate(wal, 32), 0); /* who began it was killed after its header */
+	assert_int_equal(folder_syncs_of_a_commit("CREATE TABLE IF NOT EXISTS t (i INTEGER PRIMARY KEY, text TEXT);"
+						  "INSERT INTO t (i) VALUES (2)"),
+			 1);
+	assert_int_equal(folder_syncs_of_a_commit("INSERT INTO t (i) VALUES (3)"), 0);
+	assert_int_equal(unlink(wal), 0);
+	assert_int_equal(folder_syncs_of_a_commit("CREATE TABLE IF NOT EXISTS t (i INTEGER PRIMARY KEY, text TEXT);"
+						  "INSERT INTO t (i) VALUES (4)"),
+			 1);
+}
+
 /* ---- a commit whose sync is left to another is there for all, and the next one's sync serves both ---- */
 
 static int syncs_of(struct db *db, int row, bool defer)
@@ -352,6 +385,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_rolled_back_stays_away, begin, end),
 	    cmocka_unit_test_setup_teardown(test_checkpoints, begin, end),
 	    cmocka_unit_test_setup_teardown(test_keeps_its_blocks, begin, end),
+	    cmocka_unit_test_setup_teardown(test_syncs_the_folder_once, begin, end),
 	    cmocka_unit_test_setup_teardown(test_leaves_a_sync_to_the_next, begin, end),
 	    cmocka_unit_test_setup_teardown(test_a_failed_sync_takes_nothing_along, begin, end),
 	};
