@@ -178,15 +178,21 @@ static int refuse_stranger(const char *path, bool writes, struct diag *d)
 
 /* ---- opening ---- */
 
+/* In this order: somebody may be making the journal just now, and tables are never there without their application_id. */
+static bool is_strange(struct journal *j)
+{
+	int64_t tables = db_answer(db_query(&j->db, "SELECT count(*) FROM sqlite_schema"));
+	return tables && db_answer(db_query(&j->db, "PRAGMA application_id")) != APPLICATION_ID;
+}
+
 static int check_version(struct journal *j, int64_t *version, struct diag *d)
 {
-	/* In this order: somebody may be making the journal just now, and tables are never there without their application_id. */
-	int64_t tables = db_answer(db_query(&j->db, "SELECT count(*) FROM sqlite_schema"));
 	int64_t application = db_answer(db_query(&j->db, "PRAGMA application_id"));
 	*version = db_answer(db_query(&j->db, "PRAGMA user_version"));
+	bool strange = application != APPLICATION_ID && is_strange(j);
 	if (db_failed(&j->db, d) < 0)
 		return -1;
-	if (tables && application != APPLICATION_ID)
+	if (strange)
 		return diag_fail(
 		    d, DIAG_DATA,
 		    "journal %s: this is a database, but not a journal of evt: name another file (-j, EVT_JOURNAL)",
@@ -233,12 +239,14 @@ static int count_pages(void *journal, sqlite3 *sqlite, const char *name, int pag
 static void configure(struct journal *j)
 {
 	int on = 1;
+	sqlite3_int64 mapped = 0;
 	sqlite3_db_config(j->db.sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_db_config(j->db.sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_file_control(j->db.sqlite, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
-	db_script(&j->db, "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA secure_delete=ON;"
-			  "PRAGMA mmap_size=0; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;"
-			  "PRAGMA trusted_schema=OFF");
-	sqlite3_wal_hook(j->db.sqlite, count_pages, j); /* behind wal_autocheckpoint, which sets the same hook */
+	sqlite3_file_control(j->db.sqlite, "main", SQLITE_FCNTL_MMAP_SIZE, &mapped);
+	sqlite3_wal_hook(j->db.sqlite, count_pages, j); /* in place of the one that makes checkpoints by itself */
+	db_script(&j->db, "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA cache_size=-65536;"
+			  "PRAGMA temp_store=MEMORY");
 }
 
 /* What root creates beside somebody's journal shall not shut that one out. SQLite does the same with its files. */

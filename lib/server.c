@@ -61,7 +61,7 @@ static void note_refusal(void *context, const struct request *r, const struct in
 static void write_refusals(struct loop *l)
 {
 	struct diag d;
-	if (l->trouble)
+	if (l->trouble || l->refusals.count == 0)
 		return;
 	journal_patience(l->server->journal, LOCK_AGAIN_MS);
 	if (refusals_write(&l->refusals, l->server->journal, l->hall.wall, &d) < 0)
