@@ -31,8 +31,7 @@ EVT_CPPFLAGS = -std=c11 -D_GNU_SOURCE -DEVT_VERSION='"$(VERSION)"' -Ilib -I$(BUI
 SAMEPATHS = '-ffile-prefix-map=$(BUILD)/=build/' '-ffile-prefix-map=$(CURDIR)=.'
 EVT_CFLAGS   = $(SAMEPATHS) $(WARNINGS) $(WERROR) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer,$(HARDEN)) $(CFLAGS)
 EVT_LDFLAGS  = -pie -Wl,--as-needed -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
-NETTLE_LIBS  = $(shell pkg-config --libs hogweed nettle)
-EVT_LIBS     = $(shell pkg-config --libs $(filter-out nettle hogweed,$(PACKAGES))) $(NETTLE_LIBS) -lpthread
+EVT_LIBS     = $(shell pkg-config --libs $(PACKAGES)) -lpthread
 
 LIB_SRC    = $(sort $(wildcard lib/*.c))
 LIB_OBJ    = $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
@@ -68,18 +67,23 @@ $(LIBEVT): $(LIB_OBJ)
 $(BUILD)/evt-%: $(BUILD)/obj/cmd/evt-%.o $(LIBEVT)
 	$(CC) $(EVT_LDFLAGS) -o $@ $^ $(EVT_LIBS)
 
-# evt-receive has Nettle inside of it where the archives are: inetd starts a process for each request, and to map three libraries more, and
-# find their functions, takes a sixth of what that does. make NETTLE_LIBS='-lhogweed -lnettle' leaves it where the system mends it.
-NETTLE_ARCHIVES = $(filter /%,$(foreach name,hogweed nettle gmp,$(shell $(CC) -print-file-name=lib$(name).a)))
-ifeq ($(words $(NETTLE_ARCHIVES)),3)
-$(BUILD)/evt-receive: NETTLE_LIBS = $(NETTLE_ARCHIVES)
-endif
+# inetd starts evt-receive for each request, and to map five libraries more, and find their functions, takes a fifth of what that does: it has
+# them inside of it where all their archives are. make RECEIVE_ARCHIVES= leaves them where the system mends them.
+RECEIVE_ARCHIVES = $(filter /%,$(foreach name,sqlite3 jansson hogweed nettle gmp z,$(shell $(CC) -print-file-name=lib$(name).a)))
+# Relocations in a hundredth of the bytes, where the linker makes these without a word and what it makes runs here.
+PACKED = -Wl,-z,pack-relative-relocs
+RELR = $(eval RELR := $(shell said=$$(echo 'int main(void) { return 0; }' | $(CC) -x c -fPIE -pie $(PACKED) -o $(BUILD)/relr - 2>&1) && \
+           [ -z "$$said" ] && $(BUILD)/relr && echo $(PACKED); rm -f $(BUILD)/relr))$(RELR)
+ifeq ($(words $(RECEIVE_ARCHIVES)),6)
+$(BUILD)/evt-receive: EVT_LIBS = $(RECEIVE_ARCHIVES) -lm -lpthread
+$(BUILD)/evt-receive: EVT_LDFLAGS += $(RELR)
 
-# For inetd: SQLite, Nettle and the rest inside of it. A third of what a process for one request does is to find and map
-# these libraries; but then their mends come with a new build alone. Needs their archives (in Debian the -dev packages have them).
-$(BUILD)/static/evt-receive: $(BUILD)/obj/cmd/evt-receive.o $(LIBEVT)
+# What it is measured against, likewise.
+BENCHES += $(BUILD)/bench/one_row
+$(BUILD)/bench/one_row: $(BUILD)/obj/tests/tools/one_row.o
 	@mkdir -p $(@D)
-	$(CC) $(EVT_LDFLAGS) -o $@ $^ -Wl,-Bstatic -lsqlite3 -ljansson -lhogweed -lnettle -lgmp -lz -Wl,-Bdynamic -lm -lpthread
+	$(CC) $(EVT_LDFLAGS) $(RELR) -o $@ $^ $(RECEIVE_ARCHIVES) -lm -lpthread
+endif
 
 # The migrations, compiled in as text: one array of bytes a file, in the order of their numbers.
 $(BUILD)/gen/migrations.h: $(MIGRATIONS) share/embed.sh
@@ -140,7 +144,6 @@ lint:
 	sh tests/lint.sh
 
 bench: all $(BENCHES) $(TEST_TOOLS)
-	-$(MAKE) $(BUILD)/static/evt-receive
 	BUILD=$(BUILD) sh tests/bench/run.sh
 
 fuzz:

@@ -3,7 +3,8 @@
 # Receipt: requests/s of evt-receive, each a new event of 1 KiB journaled with synchronous=FULL before its answer, beside
 # nginx answering 200 and storing nothing, Node with better-sqlite3 storing the same rows, Debian's webhook running /bin/true, SQLite's own
 # inserts in batches without HTTP; with fsync 2 ms slower; and a process for each connection under inetd, beside a bare program that
-# inserts one row. wrk is the load, on one of the cores. Journals grow from run to run.
+# inserts one row (tests/tools/one_row.c), synced as ours is, and answers; it knows no duplicates, signatures, limits or refusals, and nothing
+# keeps its checkpoints from meeting another's commit. wrk is the load, on one of the cores. Journals grow from run to run.
 #   BUILD=build SECONDS_EACH=5 ROUNDS=5 PARTS="1 16 64 256 rows slow inetd" sh tests/bench/receive.sh
 set -u
 cd "$(dirname "$0")/../.." || exit 70
@@ -58,7 +59,7 @@ start_webhook() {
 }
 
 # Sets one, other, real, held and whole: evt-receive, the bare program, the same with a journal, evt-receive beside a holder of its journal,
-# and with its libraries inside.
+# and the bare program with SQLite inside of it.
 start_inetd() {
 	one=$(free_port) other=$(free_port) real=$(free_port) held=$(free_port) whole=$(free_port)
 	echo '{"id": "first", "type": "t"}' | evt-receive -q -c "$work/config" -j "$work/real.db" -s x >/dev/null
@@ -67,13 +68,13 @@ start_inetd() {
 		$other stream tcp nowait $(id -un) $build/tests/one_row one_row $work/row.db
 		$real stream tcp nowait $(id -un) $build/tests/one_row one_row $work/real.db event
 		$held stream tcp nowait $(id -un) $build/evt-receive evt-receive -c $work/config -j $work/held.db
-		$whole stream tcp nowait $(id -un) $build/static/evt-receive evt-receive -c $work/config -j $work/whole.db
+		$whole stream tcp nowait $(id -un) $build/bench/one_row one_row $work/whole.db
 	END
 	# It closes every descriptor there might be: few, or that takes longer than all the rest.
 	sh -c 'ulimit -n 256; exec inetd -i -R 100000000 "$0"' "$work/inetd.conf" 2>"$work/inetd.err" &
 	pids="$pids $!"
 	start_evt held # a long-lived process that holds the journal open: the others need not recover its index
-	[ -x "$build/static/evt-receive" ] || whole=''
+	[ -x "$build/bench/one_row" ] || whole=''
 	for port in $one $other $real $held $whole; do
 		wait_for curl -sS -f -o "$work/answer" -d '{"id":"first","type":"t"}' "http://127.0.0.1:$port/x"
 	done
@@ -190,12 +191,12 @@ under_inetd() {
 	start_inetd
 	header=close compare 'a process for each connection, 4 at once' 4 "evt-receive=127.0.0.1:$one" "one_row=127.0.0.1:$other" \
 		"one_row+schema=127.0.0.1:$real" \
-		"evt-receive+holder=127.0.0.1:$held" ${whole:+"evt-receive-static=127.0.0.1:$whole"}
+		"evt-receive+holder=127.0.0.1:$held" ${whole:+"one_row+sqlite=127.0.0.1:$whole"}
 	# The goal speaks of a bare program and one row, so that it is held to the one that spares itself the schema too.
 	held_to receive-inetd '>=0.8' "events/s under inetd, a process for each, to those of a bare program that inserts a row" 3 evt-receive one_row
 	held_to receive-inetd-schema - 'the same, to those of the bare program inserting its row into the events of a journal, with their indexes' \
 		3 evt-receive one_row+schema
-	held_to receive-inetd-static - 'the same with its libraries inside (build/static/evt-receive)' 3 evt-receive-static one_row
+	held_to receive-inetd-inside - 'the same, to those of the bare program with SQLite inside of it, as evt-receive has it' 3 evt-receive one_row+sqlite
 	held_to receive-inetd-holder - "the same where a long-lived process holds the journal open" 3 evt-receive+holder one_row
 }
 

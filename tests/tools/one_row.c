@@ -5,6 +5,7 @@
  *   one_row FILE event    into the events of a journal that evt has made: SQLite reads its whole schema, and keeps the indexes of that table */
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,6 +15,14 @@ static const char answer[] =
 static const char plain[] = "INSERT INTO t VALUES (?)";
 static const char event[] = "INSERT INTO event (key, source, id, type, received_at, extra, body, size, digest) VALUES "
 			    "(random(), 'x', hex(randomblob(16)), 't', strftime('%s') * 1000, ?, 0, 0, zeroblob(32))";
+
+/* The request's body, once all of it is there. */
+static const char *find_body(const char *text, ssize_t len)
+{
+	const char *end = strstr(text, "\r\n\r\n"), *length = strcasestr(text, "\r\nContent-Length:");
+	long expected = length && length < end ? strtol(length + sizeof "\r\nContent-Length:" - 1, NULL, 10) : 0;
+	return end && text + len - (end + 4) >= expected ? end + 4 : NULL;
+}
 
 int main(int argc, char **argv)
 {
@@ -26,7 +35,7 @@ int main(int argc, char **argv)
 	       (n = read(0, text + len, sizeof text - 1 - (size_t)len)) > 0) {
 		len += n;
 		text[len] = '\0';
-		body = strstr(text, "\r\n\r\n");
+		body = find_body(text, len);
 	}
 	const char *sql = argc == 3 && strcmp(argv[2], "event") == 0 ? event : plain;
 	if (argc < 2 || !body || sqlite3_open(argv[1], &db) != SQLITE_OK)
@@ -37,7 +46,7 @@ int main(int argc, char **argv)
 		sqlite3_exec(db, "CREATE TABLE IF NOT EXISTS t (data BLOB)", NULL, NULL, NULL);
 	if (sqlite3_prepare_v2(db, sql, -1, &insert, NULL) != SQLITE_OK)
 		return 1;
-	sqlite3_bind_text(insert, 1, body + 4, (int)(text + len - body - 4), SQLITE_STATIC);
+	sqlite3_bind_text(insert, 1, body, (int)(text + len - body), SQLITE_STATIC);
 	if (sqlite3_step(insert) != SQLITE_DONE || sqlite3_finalize(insert) != SQLITE_OK ||
 	    sqlite3_close(db) != SQLITE_OK)
 		return 1;
