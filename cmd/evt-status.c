@@ -58,10 +58,15 @@ static void tell_place(struct journal_key last)
 	buf_free(&place);
 }
 
+static void say_missing(struct slice id)
+{
+	diag_error("%.*s: no such event", (int)id.len, id.ptr);
+}
+
 static int list(struct journal *j, struct asked *r)
 {
 	struct diag d;
-	struct history h = {.out = stdout, .style = r->style, .format = r->format};
+	struct history h = {.out = stdout, .style = r->style, .format = r->format, .missing = say_missing};
 	if (!r->format_given)
 		h.format = isatty(STDOUT_FILENO) ? HISTORY_TABLE : HISTORY_TSV;
 	bool limited = !r->filter.limit && h.format == HISTORY_TABLE && isatty(STDOUT_FILENO);
@@ -76,15 +81,10 @@ static int list(struct journal *j, struct asked *r)
 			    ROWS_ON_TERMINAL);
 	if (h.more)
 		tell_place(h.last);
-	return h.count ? DIAG_OK : DIAG_NO;
+	return h.count && !h.missing_count ? DIAG_OK : DIAG_NO;
 }
 
 /* ---- events whole ---- */
-
-static void say_missing(struct slice id)
-{
-	diag_error("%.*s: no such event", (int)id.len, id.ptr);
-}
 
 static int show_events(struct journal *j, const struct asked *r, const struct options *o)
 {

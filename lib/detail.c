@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "digest.h"
+#include "filter.h"
 #include "history.h"
 #include "jtext.h"
 #include "pretty.h"
@@ -384,13 +385,6 @@ static void end_event(struct walk *w)
 		buf_add_text(&w->b, w->detail->format == DETAIL_JSONL ? "]}\n" : "]}");
 }
 
-static void mark_found(struct walk *w, struct slice id)
-{
-	for (size_t i = 0; i < w->filter->id_count; i++)
-		if (slice_equal(w->filter->ids[i], id))
-			w->found[i] = true;
-}
-
 static int begin_event(struct walk *w, const struct journal_row *row)
 {
 	end_event(w);
@@ -399,7 +393,7 @@ static int begin_event(struct walk *w, const struct journal_row *row)
 	w->event = row->key.event;
 	w->deliveries = 0;
 	w->detail->count++;
-	mark_found(w, row->id);
+	filter_mark_found(w->filter, w->found, row->id);
 	if (w->detail->format == DETAIL_TEXT)
 		text_event(w, row);
 	else
@@ -418,15 +412,6 @@ static bool take_row(const struct journal_row *row, void *context)
 	return !w->failed;
 }
 
-static void tell_missing(struct walk *w)
-{
-	for (size_t i = 0; i < w->filter->id_count; i++)
-		if (!w->found[i]) {
-			w->detail->missing(w->filter->ids[i]);
-			w->detail->missing_count++;
-		}
-}
-
 static int walk(struct walk *w)
 {
 	struct detail *detail = w->detail;
@@ -441,7 +426,7 @@ static int walk(struct walk *w)
 		buf_add_text(&w->b, detail->count ? "\n]\n" : "]\n");
 	if (history_flush(&w->b, detail->out, w->d) < 0)
 		return -1;
-	tell_missing(w);
+	detail->missing_count = filter_tell_missing(w->filter, w->found, detail->missing);
 	return 0;
 }
 

@@ -134,6 +134,24 @@ struct slice *filter_take_ids(struct journal_filter *f, char **operands, int cou
 	return ids;
 }
 
+void filter_mark_found(const struct journal_filter *f, bool *found, struct slice id)
+{
+	for (size_t i = 0; i < f->id_count; i++)
+		found[i] = found[i] || slice_equal(f->ids[i], id);
+}
+
+int64_t filter_tell_missing(const struct journal_filter *f, const bool *found, void (*missing)(struct slice id))
+{
+	int64_t count = 0;
+	for (size_t i = 0; i < f->id_count; i++) {
+		if (found[i])
+			continue;
+		missing(f->ids[i]);
+		count++;
+	}
+	return count;
+}
+
 void filter_add_after(struct buf *b, struct journal_key key)
 {
 	buf_printf(b, "%" PRId64 "-%" PRId64, key.event, key.destination);

@@ -39,6 +39,10 @@ int filter_take(struct journal_filter *f, int option, const char *value, int64_t
  * when one cannot be an id. */
 struct slice *filter_take_ids(struct journal_filter *f, char **operands, int count, struct diag *d);
 
+/* Which of the ids were found: `found` has a place for each. The second tells those that were not, and counts them. */
+void filter_mark_found(const struct journal_filter *f, bool *found, struct slice id);
+int64_t filter_tell_missing(const struct journal_filter *f, const bool *found, void (*missing)(struct slice id));
+
 /* A place in the history: the row behind which the next page begins, as text. Taking one: 0, or -1 when it is none. */
 void filter_add_after(struct buf *b, struct journal_key key);
 int filter_take_after(struct journal_filter *f, const char *text);

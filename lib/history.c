@@ -2,8 +2,10 @@
 #include "history.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "clock.h"
+#include "filter.h"
 #include "table.h"
 
 enum { FLUSH_BYTES = 64 * 1024 };
@@ -139,7 +141,8 @@ void history_add_members(struct buf *b, const struct journal_row *row)
 struct writing {
 	struct history *history;
 	struct journal *journal;
-	int64_t limit; /* rows shown; 0: all */
+	const struct journal_filter *filter;
+	bool *found; /* for each of its ids */
 	struct table table;
 	struct buf b;
 	struct diag *d;
@@ -168,7 +171,7 @@ static bool take_row(const struct journal_row *row, void *context)
 {
 	struct writing *w = context;
 	struct history *h = w->history;
-	h->more = w->limit && h->count == w->limit;
+	h->more = w->filter->limit && h->count == w->filter->limit;
 	if (h->more)
 		return false;
 	switch (h->format) {
@@ -187,6 +190,7 @@ static bool take_row(const struct journal_row *row, void *context)
 	case HISTORY_EVENT:
 		break;
 	}
+	filter_mark_found(w->filter, w->found, row->id);
 	if (h->format == HISTORY_EVENT && !add_event(w, row))
 		return !w->failed;
 	h->count++;
@@ -205,22 +209,34 @@ static void finish(struct writing *w)
 		w->b.failed = true;
 }
 
+static int write_rows(struct writing *w)
+{
+	struct history *h = w->history;
+	struct journal_filter one_more = *w->filter;
+	one_more.limit = w->filter->limit ? w->filter->limit + 1 : 0; /* to know whether there is more */
+	if (!w->found)
+		return diag_fail(w->d, DIAG_IO, "out of memory");
+	if (h->format == HISTORY_JSON)
+		buf_add_char(&w->b, '[');
+	if (journal_list(w->journal, &one_more, take_row, w, w->d) < 0 || w->failed)
+		return -1;
+	finish(w);
+	if (history_flush(&w->b, h->out, w->d) < 0)
+		return -1;
+	h->missing_count = h->more ? 0 : filter_tell_missing(w->filter, w->found, h->missing);
+	return 0;
+}
+
 int history_write(struct history *h, struct journal *j, const struct journal_filter *filter, struct diag *d)
 {
-	struct writing w = {.history = h, .journal = j, .limit = filter->limit, .b = BUF_INIT, .d = d};
-	struct journal_filter one_more = *filter;
-	one_more.limit = filter->limit ? filter->limit + 1 : 0; /* to know whether there is more */
-	h->count = h->expired = 0;
+	struct writing w = {.history = h, .journal = j, .filter = filter, .b = BUF_INIT, .d = d};
+	h->count = h->expired = h->missing_count = 0;
 	h->more = false;
+	w.found = calloc(filter->id_count + 1, sizeof *w.found);
 	table_open(&w.table, columns, COLUMNS);
-	if (h->format == HISTORY_JSON)
-		buf_add_char(&w.b, '[');
-	int result = journal_list(j, &one_more, take_row, &w, d);
-	if (result == 0 && !w.failed) {
-		finish(&w);
-		w.failed = history_flush(&w.b, h->out, d) < 0;
-	}
+	int result = write_rows(&w);
 	table_close(&w.table);
 	buf_free(&w.b);
-	return result < 0 || w.failed ? -1 : 0;
+	free(w.found);
+	return result;
 }

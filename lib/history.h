@@ -17,10 +17,12 @@ struct history {
 	enum history_format format;
 	struct show_style style;
 	FILE *out;
-	int64_t count;           /* out */
-	int64_t expired;         /* out: HISTORY_EVENT: rows without a payload, which are left out */
-	bool more;               /* out */
-	struct journal_key last; /* out: the last row shown */
+	void (*missing)(struct slice id); /* is told each id of the filter that no row is of */
+	int64_t count;                    /* out */
+	int64_t missing_count;            /* out; 0 while there is more */
+	int64_t expired;                  /* out: HISTORY_EVENT: rows without a payload, which are left out */
+	bool more;                        /* out */
+	struct journal_key last;          /* out: the last row shown */
 };
 int history_write(struct history *h, struct journal *j, const struct journal_filter *filter, struct diag *d);
 

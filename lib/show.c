@@ -217,6 +217,66 @@ void show_add_cell(struct buf *b, struct slice text, int columns, bool pad, cons
 		buf_add_char(b, ' ');
 }
 
+/* ---- folding ---- */
+
+/* Of a word in which SGR sequences may stand, which take no room. */
+static int word_width(struct slice word)
+{
+	int width = 0;
+	for (const char *at = word.ptr, *end = at + word.len; at < end;) {
+		const char *escape = memchr(at, '\033', (size_t)(end - at)), *until = escape ? escape : end;
+		width += show_width((struct slice){at, (size_t)(until - at)});
+		const char *sgr_end = escape ? memchr(escape, 'm', (size_t)(end - escape)) : NULL;
+		at = sgr_end ? sgr_end + 1 : end;
+	}
+	return width;
+}
+
+static void add_blanks(struct buf *b, int count)
+{
+	while (count-- > 0)
+		buf_add_char(b, ' ');
+}
+
+/* How many blanks it begins with, or how many other bytes. */
+static size_t run_length(struct slice text, bool blank)
+{
+	size_t len = 0;
+	while (len < text.len && (text.ptr[len] == ' ') == blank)
+		len++;
+	return len;
+}
+
+static void fold_line(struct buf *b, struct slice line, int margin, int columns)
+{
+	int at = 0;
+	while (line.len) {
+		size_t gap = run_length(line, true);
+		struct slice rest = {line.ptr + gap, line.len - gap}, word = {rest.ptr, run_length(rest, false)};
+		int blanks = (int)gap, width = word_width(word);
+		if (columns && at && at + blanks + width > columns) {
+			buf_add_char(b, '\n');
+			blanks = margin;
+			at = 0;
+		}
+		add_blanks(b, blanks);
+		buf_add_slice(b, word);
+		at += blanks + width;
+		line = (struct slice){rest.ptr + word.len, rest.len - word.len};
+	}
+}
+
+void show_add_folded(struct buf *b, struct slice lines, int margin, const struct show_style *style)
+{
+	for (const char *at = lines.ptr, *end = at + lines.len; at < end;) {
+		const char *line_end = memchr(at, '\n', (size_t)(end - at));
+		fold_line(b, (struct slice){at, (size_t)((line_end ? line_end : end) - at)}, margin, style->columns);
+		if (line_end)
+			buf_add_char(b, '\n');
+		at = line_end ? line_end + 1 : end;
+	}
+}
+
 /* ---- times, spans, sizes ---- */
 
 struct tm show_clock(int64_t at, const struct show_style *style)

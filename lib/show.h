@@ -32,6 +32,9 @@ void show_add_json_time(struct buf *b, int64_t at);   /* RFC 3339, or null for 0
 void show_add_json_bytes(struct buf *b, const char *name, struct slice bytes);
 void show_add_shell(struct buf *b, struct slice word); /* a word of sh(1), quoted where it must be */
 
+/* Lines that are wider than the window are broken at blanks, and go on behind `margin` blanks; a longer word is left to the window. */
+void show_add_folded(struct buf *b, struct slice lines, int margin, const struct show_style *style);
+
 int show_width(struct slice text); /* columns that visible text takes */
 /* At most `columns` of it, the last an ellipsis where something was cut, filled up with blanks when `pad`. */
 void show_add_cell(struct buf *b, struct slice text, int columns, bool pad, const struct show_style *style);

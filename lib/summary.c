@@ -7,7 +7,7 @@
 #include "history.h"
 #include "verdict.h"
 
-enum { ERRORS = 10 };
+enum { ERRORS = 10, MARGIN = 10 /* where the words of a row begin, behind its number */ };
 
 /* Sections that the journal answers row by row. */
 struct section {
@@ -422,14 +422,17 @@ static int write_json(struct section *s, struct journal *j, const struct journal
 int summary_write(struct summary *summary, struct journal *j, const struct journal_filter *filter, struct diag *d)
 {
 	struct gathered g;
-	struct buf b = BUF_INIT;
+	struct buf b = BUF_INIT, folded = BUF_INIT;
 	struct section s = {.summary = summary, .b = &b};
 	int result = gather(&g, summary, j, filter, d);
 	if (result == 0)
 		result = summary->json ? write_json(&s, j, filter, &g, d) : write_text(&s, j, filter, &g, d);
+	if (result == 0 && !summary->json)
+		show_add_folded(&folded, buf_slice(&b), MARGIN, &summary->style);
 	if (result == 0)
-		result = history_flush(&b, summary->out, d);
+		result = history_flush(summary->json ? &b : &folded, summary->out, d);
 	facts_free(&g.facts);
 	buf_free(&b);
+	buf_free(&folded);
 	return result;
 }

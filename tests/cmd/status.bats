@@ -164,6 +164,14 @@ on_terminal() {
 	run evt-status --format json nobody
 	[ "$status" -eq 1 ]
 	[ "${lines[0]}" = '[]' ] || [ "${lines[1]}" = '[]' ]
+	for format in tsv table event; do
+		run evt-status --format "$format" good nobody
+		[ "$status" -eq 1 ]
+		[[ $output == *good*$'\n''evt-status: nobody: no such event' ]]
+	done
+	run evt-status --limit 1 --format tsv good bad # the other may be behind the limit
+	[ "$status" -eq 0 ]
+	[[ $output != *'no such event'* ]]
 	run evt-status --raw nobody
 	[ "$status" -eq 1 ]
 }

@@ -51,6 +51,22 @@ static void tsv_can_be_undone(void **state)
 	SHOWS("a\\\\n\\n\\t\\x0d\\x1b", show_add_tsv(&b, SLICE("a\\n\n\t\r\033")));
 }
 
+static void lines_are_folded_between_words(void **state)
+{
+	const struct show_style narrow = {.utf8 = true, .columns = 16}, endless = {.columns = 0};
+	(void)state;
+	SHOWS("  12  one two\n    three four\n    five\nsix\n",
+	      show_add_folded(&b, SLICE("  12  one two three four five\nsix\n"), 4, &narrow));
+	SHOWS("  12  \033[31mone two\033[0m\n    three",
+	      show_add_folded(&b, SLICE("  12  \033[31mone two\033[0m three"), 4, &narrow));
+	setlocale(LC_CTYPE, "C.UTF-8");
+	SHOWS("\n  東京東京東京\n    東京 a\n", show_add_folded(&b, SLICE("\n  東京東京東京 東京 a\n"), 4, &narrow));
+	SHOWS("a\n    longer-than-the-window\n    b",
+	      show_add_folded(&b, SLICE("a longer-than-the-window b"), 4, &narrow));
+	SHOWS("  12  one two three four five",
+	      show_add_folded(&b, SLICE("  12  one two three four five"), 4, &endless));
+}
+
 static void blocks_keep_their_lines(void **state)
 {
 	(void)state;
@@ -177,6 +193,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_teardown(control_characters_are_made_visible, clear),
 	    cmocka_unit_test_teardown(tsv_can_be_undone, clear),
+	    cmocka_unit_test_teardown(lines_are_folded_between_words, clear),
 	    cmocka_unit_test_teardown(blocks_keep_their_lines, clear),
 	    cmocka_unit_test_teardown(json_is_safe_on_a_terminal_too, clear),
 	    cmocka_unit_test_teardown(words_are_quoted_for_the_shell, clear),
