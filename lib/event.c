@@ -316,15 +316,21 @@ int event_parse(struct event_parser *p, struct slice line, struct event *e, stru
 	/* All that is put there is no longer than the piece of the line it comes from, so nothing will move. */
 	if (!buf_reserve(&p->text, line.len))
 		return diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
-	bool versioned = false, others = false;
+	unsigned seen = 0; /* a bit for each of `attributes` */
+	bool others = false;
 	for (struct members m = members_first(p); m.key < m.end; members_next(&m)) {
 		const struct attribute *a = m.attribute;
-		if (a && take_attribute(p, m.key + 1, a, e, d) < 0)
-			return -1;
 		others |= !a;
-		versioned |= a && a->kind == VERSION;
+		if (!a)
+			continue;
+		/* RFC 8259, 4: which of the two counts would be for each reader to say. */
+		if (seen & 1U << (a - attributes))
+			return diag_fail(d, DIAG_DATA, "attribute '%s' stands twice", a->name);
+		seen |= 1U << (a - attributes);
+		if (take_attribute(p, m.key + 1, a, e, d) < 0)
+			return -1;
 	}
-	if (check_whole(e, versioned, d) < 0)
+	if (check_whole(e, seen & 1U << EVENT_SPECVERSION, d) < 0)
 		return -1;
 	e->extra = SLICE("");
 	if (others)
