@@ -154,7 +154,7 @@ int clock_parse_span(struct slice text, int64_t *span_ms)
 	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
 		if (!slice_is(text, units[i].unit))
 			continue;
-		if (value > 3653 * CLOCK_DAY / units[i].ms)
+		if (value > 36525 * CLOCK_DAY / units[i].ms)
 			return -1;
 		*span_ms = value * units[i].ms;
 		return 0;

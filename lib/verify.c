@@ -153,7 +153,7 @@ static void load_scheme(struct verify *v, struct conf_object *o, int scheme, con
 		      scheme < PRESETS && presets[scheme].decodes_key ? MAC_KEYS_SHARED_OR_PUBLIC : MAC_KEYS_PLAIN);
 	load_url(v, o, public_url);
 	if (v->timestamp_unit_ms)
-		v->tolerance_ms = conf_span(o, "tolerance", CLOCK_SECOND, CLOCK_DAY, 5 * CLOCK_MINUTE);
+		v->tolerance_ms = conf_span(o, "tolerance", CLOCK_SECOND, 36525 * CLOCK_DAY, 5 * CLOCK_MINUTE);
 }
 
 void verify_load(struct verify *v, struct conf_object *source, const char *public_url)
