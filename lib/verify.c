@@ -306,24 +306,23 @@ static int decode(enum mac_encoding encoding, struct slice text, unsigned char o
 
 struct signatures {
 	unsigned char list[VERIFY_SIGNATURES][DIGEST_MOST];
-	size_t count;
+	size_t count, tried; /* tried: those that are none as well */
 };
 
-/* Items of other versions (v0=) are none of ours; what bears the prefix must be a signature. */
+/* Items of other versions (v0=) are none of ours. One that bears the prefix and is no signature matches nothing, as with the senders'
+ * own libraries: another in the list may. */
 static int find_signatures(const struct verify *v, const char *prefix, size_t size, struct slice list,
 			   struct signatures *found, struct diag *d)
 {
-	found->count = 0;
+	found->count = found->tried = 0;
 	for (struct slice item; next_item(&list, v->separator, &item);) {
 		if (!starts_with(item, prefix))
 			continue;
-		if (found->count == VERIFY_SIGNATURES)
+		if (found->tried++ == VERIFY_SIGNATURES)
 			return diag_fail(d, DIAG_NO, "signature: more than %d in the header %s", VERIFY_SIGNATURES,
 					 v->header);
-		if (decode(v->encoding, without_prefix(item, prefix), found->list[found->count], size) < 0)
-			return diag_fail(d, DIAG_NO, "signature: the header %s holds something that is none",
-					 v->header);
-		found->count++;
+		if (decode(v->encoding, without_prefix(item, prefix), found->list[found->count], size) == 0)
+			found->count++;
 	}
 	return 0;
 }
@@ -446,6 +445,8 @@ static enum verify_result match(const struct verify *v, const struct content *c,
 	    (has_public_key(v) &&
 	     find_signatures(v, v->prefix_public, DIGEST_ED25519_SIGNATURE, list, &signatures, d) < 0))
 		return VERIFY_BAD;
+	if (hashes.count + signatures.count == 0 && hashes.tried + signatures.tried)
+		return diag_fail(d, DIAG_NO, "signature: what the header %s holds is none", v->header);
 	if (hashes.count + signatures.count == 0)
 		return diag_fail(d, DIAG_NO, "signature: none that starts with \"%s\" in the header %s", v->prefix,
 				 v->header);

@@ -117,4 +117,5 @@ printf 'sent a second time: %d; of them not in flight at a kill: %d\n' "$seconds
 printf 'integrity_check: ok in %d of %d\n' "$sound" "$checks"
 result kill-lost events =0 "acknowledged events lost or never sent, of $(wc -l <"$work/acknowledged") in $cycles kills under load" $((lost > unsent ? lost : unsent))
 result kill-doubled events =0 "sent again without having been on their way at a kill; $seconds that were, were" "$unexplained"
+result kill-unsound checks =0 "of integrity_check, made $checks times, that found something" $((checks - sound))
 [ "$lost" -eq 0 ] && [ "$unsent" -eq 0 ] && [ "$unexplained" -eq 0 ] && [ "$sound" -eq "$checks" ] && [ -s "$work/acknowledged" ]

@@ -126,7 +126,7 @@ static void a_list_of_signatures_needs_one_that_matches(void **state)
 	struct verify v = load(FILE_OF("standard-webhooks"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
 	static const char other[] = "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0=";
 	char list[2048];
-	snprintf(list, sizeof list, "v1a,xyz %s %s", other, STANDARD_SIGN);
+	snprintf(list, sizeof list, "v1a,xyz v1,AAAA v1, v2,xx %s %s", other, STANDARD_SIGN);
 	taken(&v, standard_body, HEADERS(STANDARD_ID, STANDARD_TIME, "webhook-signature", list), STANDARD_AT);
 	refused(&v, standard_body, HEADERS(STANDARD_ID, STANDARD_TIME, "webhook-signature", other), STANDARD_AT,
 		"does not match");
@@ -239,6 +239,7 @@ static void stripe(void **state)
 	struct verify v = load(FILE_OF("stripe"), "whsec_test_secret");
 	taken(&v, stripe_body, HEADERS("Stripe-Signature", "t=12345," STRIPE_SIGN), 12345000);
 	taken(&v, stripe_body, HEADERS("Stripe-Signature", STRIPE_SIGN ",v0=nonsense,t=12345"), 12345000);
+	taken(&v, stripe_body, HEADERS("Stripe-Signature", "v1=00," STRIPE_SIGN ",t=12345"), 12345000);
 	refused(&v, stripe_body, HEADERS("Stripe-Signature", "t=12346," STRIPE_SIGN), 12345000, "does not match");
 	refused(&v, "{}", HEADERS("Stripe-Signature", "t=12345," STRIPE_SIGN), 12345000, "does not match");
 	refused(&v, stripe_body, HEADERS("Stripe-Signature", "t=12345," STRIPE_SIGN), 12646000, "older");
