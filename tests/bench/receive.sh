@@ -90,6 +90,17 @@ load() { # ADDRESS CONNECTIONS [CONNECTION HEADER]: requests/s, 99th percentile 
 		/Requests\/sec/ { rate = $2 } /Non-2xx/ { bad = $NF } END { printf "%s %.2f %d\n", rate, p99, bad }' "$work/out"
 }
 
+# What a server does behind its last answer must not fall into the next one's time: webhook has a queue of commands by then. Waits until
+# nothing runs at five looks in a row; half a minute at most, since other machines may never be that quiet.
+settle() {
+	looks=0 quiet=0
+	while [ $quiet -lt 5 ] && [ $looks -lt 600 ]; do
+		looks=$((looks + 1)) quiet=$((quiet + 1))
+		awk '{ split($4, running, "/"); exit running[1] > 1 }' /proc/loadavg || quiet=0
+		sleep 0.05
+	done
+}
+
 # compare TITLE CONNECTIONS NAME=ADDRESS...: in turns. $work/rates has a line for each run: the round, NAME, requests/s, p99, refused.
 compare() {
 	title=$1 c=$2 round=0
@@ -98,6 +109,7 @@ compare() {
 	while [ $round -lt "$rounds" ]; do
 		round=$((round + 1))
 		for server; do
+			settle
 			echo "$round ${server%%=*} $(load "${server#*=}" "$c" "${header:-}")" >>"$work/rates"
 		done
 	done
