@@ -391,6 +391,8 @@ void journal_close(struct journal *j)
 	journal_forget_kinds(j);
 	free(j->kinds);
 	free(j->touched);
+	buf_free(&j->subject);
+	journal_forget_starts(j);
 	journal_free_tallies(j);
 	free(j->destinations);
 	free(j);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* One attempt: the start that must be committed before anything is sent, its outcome, and what a destination's limits
  * and breaker make of both. */
+#include <stdlib.h>
+
 #include "clock.h"
 #include "journal_internal.h"
 
@@ -40,6 +42,51 @@ static enum journal_start_answer judge_claim(const struct journal_delivery *row,
 	if (row->status != JOURNAL_PROCESSING || row->claim != claim)
 		return JOURNAL_STALE;
 	return row->started_at ? JOURNAL_REPEATED : JOURNAL_STARTED;
+}
+
+/* ---- rows as they were started ---- */
+
+static struct journal_started *place_of(const struct journal *j, int64_t event, int64_t destination)
+{
+	return &j->started[(uint64_t)(event + 31 * destination) % JOURNAL_STARTED_ROWS];
+}
+
+static void remember_start(struct journal *j, const struct journal_delivery *row, int64_t now)
+{
+	if (!j->started)
+		j->started = calloc(JOURNAL_STARTED_ROWS, sizeof *j->started);
+	if (!j->started)
+		return; /* it will be read again */
+	struct journal_started *s = place_of(j, row->event, row->destination);
+	buf_clear(&s->subject);
+	buf_add_slice(&s->subject, row->subject);
+	s->row = *row;
+	s->row.attempts++;
+	s->row.lapses = 0;
+	s->row.started_at = s->row.updated_at = now;
+	s->row.subject = buf_slice(&s->subject);
+	if (!buf_ok(&s->subject))
+		s->row.event = 0;
+}
+
+/* The row that was started under this claim; NULL when it is not remembered. Whoever changes it must make sure that it is still so. */
+static const struct journal_delivery *recall_start(const struct journal *j, const struct journal_outcome *outcome)
+{
+	const struct journal_ref *ref = &outcome->ref;
+	if (!j->started || !ref->key.event)
+		return NULL;
+	const struct journal_delivery *row = &place_of(j, ref->key.event, ref->key.destination)->row;
+	bool same = row->event == ref->key.event && row->destination == ref->key.destination &&
+		    row->claim == ref->claim && row->attempts == outcome->attempt;
+	return same ? row : NULL;
+}
+
+void journal_forget_starts(struct journal *j)
+{
+	for (size_t i = 0; j->started && i < JOURNAL_STARTED_ROWS; i++)
+		buf_free(&j->started[i].subject);
+	free(j->started);
+	j->started = NULL;
 }
 
 /* ---- the limits of a destination ---- */
@@ -150,6 +197,7 @@ static void start_one(struct journal *j, struct journal_start *start, int64_t no
 	to->in_flight++;
 	to->changed = true;
 	start_row(j, &row, now + start->limits->timeout_ms + SCHEDULE_GRACE_MS, now);
+	remember_start(j, &row, now);
 	start->ref.key = (struct journal_key){row.event, row.destination};
 	buf_clear(&start->record);
 	if (start->limits->ordered) /* an update, which alone needs it, implies order */
@@ -297,42 +345,42 @@ static void keep_exchange(struct journal *j, const struct journal_delivery *row,
 	}
 }
 
-static void keep_record(struct journal *j, const struct journal_delivery *row, struct slice record)
+static void keep_record(struct journal *j, const struct journal_delivery *row, const struct journal_outcome *outcome)
 {
-	if (!record.len || !row->subject_key)
+	if (!outcome->record.len || !row->subject_key)
 		return;
-	/* Two statements: SQLite prepares to undo a part of one that inserts what it selects, and copies pages for that. */
-	struct db_query *of = db_query(&j->db, "SELECT source, subject FROM event WHERE seq = :event");
 	struct db_query *q =
 	    db_query(&j->db, "INSERT INTO record VALUES (:destination, :source, :subject, :record) "
 			     "ON CONFLICT DO UPDATE SET record = excluded.record WHERE record <> excluded.record");
-	db_set_int(of, ":event", row->event);
-	if (db_row(of)) {
-		db_set_int(q, ":destination", row->destination);
-		db_set_text(q, ":source", db_text(of, 0));
-		db_set_text(q, ":subject", db_text(of, 1));
-		db_set_text(q, ":record", record);
-		db_run(q);
-	}
-	db_done(of);
+	db_set_int(q, ":destination", row->destination);
+	db_set_text(q, ":source", outcome->ref.source);
+	db_set_text(q, ":subject", row->subject);
+	db_set_text(q, ":record", outcome->record);
+	db_run(q);
 }
 
-/* The delivery as it stands after this attempt. A claim number of its own fences off whoever else holds it. */
-static void settle_row(struct journal *j, const struct journal_delivery *row, const struct journal_outcome *outcome,
+static enum journal_status status_after(const struct journal_outcome *outcome)
+{
+	if (outcome->verdict == JOURNAL_OK)
+		return JOURNAL_DELIVERED;
+	return outcome->verdict == JOURNAL_AGAIN && outcome->next_at ? JOURNAL_RETRYING : JOURNAL_FAILED;
+}
+
+/* The delivery as it stands after this attempt. A claim number of its own fences off whoever else holds it. False when the row is no
+ * longer what it is remembered as: another process has claimed or ended it, forgotten its source record, or begun to keep its order. */
+static bool settle_row(struct journal *j, const struct journal_delivery *row, const struct journal_outcome *outcome,
 		       int64_t now)
 {
-	bool again = outcome->verdict == JOURNAL_AGAIN && outcome->next_at;
-	enum journal_status status = outcome->verdict == JOURNAL_OK ? JOURNAL_DELIVERED
-				     : again                        ? JOURNAL_RETRYING
-								    : JOURNAL_FAILED;
+	enum journal_status status = status_after(outcome);
 	struct db_query *q = db_query(
 	    &j->db,
 	    "UPDATE delivery SET status = :status, lane = 1, due_at = :due_at, claim = :claim, "
 	    "claimed_at = :now, started_at = NULL, updated_at = :now, http_status = nullif(:http_status, 0), code = :code, "
 	    "error = :error, record = coalesce(:record, record) "
-	    "WHERE event = :event AND destination = :destination");
+	    "WHERE event = :event AND destination = :destination AND claim = :known AND attempts = :attempts "
+	    "AND coalesce(started_at, 0) = :started_at AND coalesce(ordered, 0) = :ordered");
 	db_set_int(q, ":status", status);
-	if (again)
+	if (status == JOURNAL_RETRYING)
 		db_set_int(q, ":due_at", outcome->next_at);
 	else
 		db_set_null(q, ":due_at");
@@ -344,12 +392,44 @@ static void settle_row(struct journal *j, const struct journal_delivery *row, co
 	db_set_text(q, ":record", outcome->record.len ? outcome->record : SLICE_NONE);
 	db_set_int(q, ":event", row->event);
 	db_set_int(q, ":destination", row->destination);
+	db_set_int(q, ":known", row->claim);
+	db_set_int(q, ":attempts", row->attempts);
+	db_set_int(q, ":started_at", row->started_at);
+	db_set_int(q, ":ordered", row->ordered);
 	db_run(q);
+	if (!db_changes(&j->db))
+		return false;
 	journal_count_leave(j, row);
 	journal_count_enter(j, row, status, status != JOURNAL_DELIVERED && outcome->code, now);
 	journal_count_ever(j, row, status, now);
-	if (!again)
+	return true;
+}
+
+/* One that came late still tells that the event is there, unless that is known. */
+static bool settles(const struct journal_delivery *row, const struct journal_outcome *outcome)
+{
+	return !outcome->late || (outcome->verdict == JOURNAL_OK && row->status != JOURNAL_DELIVERED);
+}
+
+/* False, with nothing changed, when the row is no longer what it is remembered as. */
+static bool take_outcome(struct journal *j, struct journal_destination *to, const struct journal_delivery *row,
+			 const struct journal_outcome *outcome, int64_t now)
+{
+	bool settled = settles(row, outcome);
+	if (settled && !settle_row(j, row, outcome, now))
+		return false;
+	note_outcome(j, row, outcome);
+	keep_exchange(j, row, outcome);
+	keep_record(j, row, outcome);
+	if (outcome->verdict != JOURNAL_OK)
+		journal_count_failure(j, row, now);
+	journal_note_time(to, now);
+	judge_destination(to, outcome, row->event, now);
+	if (settled && row->started_at)
+		to->in_flight--;
+	if (settled && status_after(outcome) != JOURNAL_RETRYING)
 		journal_wake_next(j, row, now);
+	return true;
 }
 
 /* Of an attempt whose source record has been erased since, that it was made is all that is kept: the words and the record of the
@@ -364,25 +444,18 @@ static void blank_outcome(struct journal_outcome *outcome)
 static void outcome_one(struct journal *j, struct journal_outcome *outcome, int64_t now)
 {
 	struct journal_delivery row;
-	struct journal_destination *to;
+	struct journal_destination *to = journal_destination_known(j, outcome->ref.destination);
+	const struct journal_delivery *started = recall_start(j, outcome);
+	outcome->late = false;
+	if (to && started && take_outcome(j, to, started, outcome, now))
+		return;
 	outcome->late = true;
 	if (!find_ref(j, &outcome->ref, &row, &to))
 		return; /* pruned since: nothing is left to say it of */
 	if (row.erased)
 		blank_outcome(outcome);
 	outcome->late = row.claim != outcome->ref.claim || row.attempts != outcome->attempt || !row.started_at;
-	note_outcome(j, &row, outcome);
-	keep_exchange(j, &row, outcome);
-	keep_record(j, &row, outcome->record);
-	if (outcome->verdict != JOURNAL_OK)
-		journal_count_failure(j, &row, now);
-	journal_note_time(to, now);
-	judge_destination(to, outcome, row.event, now);
-	if (outcome->late && (outcome->verdict != JOURNAL_OK || row.status == JOURNAL_DELIVERED))
-		return;
-	if (row.started_at)
-		to->in_flight--;
-	settle_row(j, &row, outcome, now);
+	take_outcome(j, to, &row, outcome, now);
 }
 
 int journal_outcome(struct journal *j, struct journal_outcome *rows, size_t count, int64_t now, struct diag *d)

@@ -34,12 +34,16 @@ struct turn {
 #define DELIVERY_COLUMNS                                                                                               \
 	"SELECT status, due_at IS NOT NULL, claim, lapses, attempts, spent, started_at, subject_key, received_at, "    \
 	"updated_at, kind, code IS NOT NULL, ordered, expired_at IS NULL, event, destination, "                        \
-	"digest = zeroblob(32) "
+	"digest = zeroblob(32), subject "
 
-static bool take_delivery(struct db_query *q, struct journal_delivery *row)
+static bool take_delivery(struct journal *j, struct db_query *q, struct journal_delivery *row)
 {
 	bool found = db_row(q);
 	if (found) {
+		buf_clear(&j->subject);
+		buf_add_slice(&j->subject, db_text(q, 17));
+		if (!buf_ok(&j->subject))
+			db_note(&j->db, DIAG_IO, "out of memory");
 		enum journal_status status = (enum journal_status)db_int(q, 0);
 		*row = (struct journal_delivery){
 		    .event = db_int(q, 14),
@@ -60,7 +64,8 @@ static bool take_delivery(struct db_query *q, struct journal_delivery *row)
 		    .has_code = db_int(q, 11),
 		    .ordered = db_int(q, 12),
 		    .stored = db_int(q, 13),
-		    .erased = db_int(q, 16)};
+		    .erased = db_int(q, 16),
+		    .subject = buf_slice(&j->subject)};
 	}
 	db_done(q);
 	return found;
@@ -72,7 +77,7 @@ bool journal_find_delivery(struct journal *j, int64_t event, int64_t destination
 							       "WHERE event = :event AND destination = :destination");
 	db_set_int(q, ":event", event);
 	db_set_int(q, ":destination", destination);
-	return take_delivery(q, row);
+	return take_delivery(j, q, row);
 }
 
 bool journal_find_named(struct journal *j, struct slice source, struct slice id, int64_t destination,
@@ -84,7 +89,7 @@ bool journal_find_named(struct journal *j, struct slice source, struct slice id,
 	db_set_int(q, ":destination", destination);
 	db_set_text(q, ":source", source);
 	db_set_text(q, ":id", id);
-	if (take_delivery(q, row))
+	if (take_delivery(j, q, row))
 		return true;
 	int64_t event = journal_find_event(j, source, id); /* it may have been erased */
 	return event && journal_find_delivery(j, event, destination, row);

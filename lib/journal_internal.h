@@ -75,6 +75,8 @@ struct journal {
 	size_t kind_count;
 	struct journal_touched *touched; /* texts of errors, by the open transaction */
 	size_t touched_count;
+	struct buf subject;              /* of the row looked up last */
+	struct journal_started *started; /* JOURNAL_STARTED_ROWS; NULL: nothing has been started yet */
 };
 
 /* Ends a transition: 0, or -1 after rolling the transaction back. */
@@ -98,7 +100,16 @@ struct journal_delivery {
 	bool stored;             /* the event's payload has not expired */
 	bool erased;             /* evt-prune --subject was here: nothing of the source record comes back into it */
 	bool has_code, troubled; /* has an error; the same while it is failed or retrying */
+	struct slice subject;    /* of its event; borrowed until the next row is looked up */
 };
+
+/* Rows as journal_start left them, so that outcomes need not read them again; where two meet, the later one is kept. */
+enum { JOURNAL_STARTED_ROWS = 512 };
+struct journal_started {
+	struct journal_delivery row;
+	struct buf subject;
+};
+void journal_forget_starts(struct journal *j);
 
 /* The number of that source, type and destination (share/sql/0001-journal.sql),
  * given to it when it has none yet; 0 after a failure. */
