@@ -69,11 +69,12 @@ static void remember_start(struct journal *j, const struct journal_delivery *row
 		s->row.event = 0;
 }
 
-/* The row that was started under this claim; NULL when it is not remembered. Whoever changes it must make sure that it is still so. */
+/* The row that was started under this claim; NULL when it is not remembered. Whoever changes it must make sure that it is still so.
+ * One that was not delivered is read again: its words must not be kept if its source record has been erased meanwhile. */
 static const struct journal_delivery *recall_start(const struct journal *j, const struct journal_outcome *outcome)
 {
 	const struct journal_ref *ref = &outcome->ref;
-	if (!j->started || !ref->key.event)
+	if (!j->started || !ref->key.event || outcome->verdict != JOURNAL_OK)
 		return NULL;
 	const struct journal_delivery *row = &place_of(j, ref->key.event, ref->key.destination)->row;
 	bool same = row->event == ref->key.event && row->destination == ref->key.destination &&
