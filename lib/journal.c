@@ -27,7 +27,7 @@ enum {
 	WAL_PAGES_LARGE =
 	    250, /* 1 MiB: moved into the database by whoever commits many events at once, which must not wait for long */
 	WAL_PAGES_LARGEST = 1000, /* 4 MiB: by whoever commits a few, which would be moving it every 30 commits */
-	COMMIT_PAGES_LARGE = 32,  /* of many events */
+	COMMIT_PAGES_LARGE = 48,  /* of many events; a turn of evt-deliver writes about 30 */
 	WAL_PAGES_SMALL = 64,     /* not worth an idle moment */
 };
 

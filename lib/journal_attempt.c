@@ -378,7 +378,7 @@ static bool settle_row(struct journal *j, const struct journal_delivery *row, co
 	    "UPDATE delivery SET status = :status, lane = 1, due_at = :due_at, claim = :claim, "
 	    "claimed_at = :now, started_at = NULL, updated_at = :now, http_status = nullif(:http_status, 0), code = :code, "
 	    "error = :error, record = coalesce(:record, record) "
-	    "WHERE event = :event AND destination = :destination AND claim = :known AND attempts = :attempts "
+	    "WHERE event = :event AND destination = :destination AND claim = :known "
 	    "AND coalesce(started_at, 0) = :started_at AND coalesce(ordered, 0) = :ordered");
 	db_set_int(q, ":status", status);
 	if (status == JOURNAL_RETRYING)
@@ -394,7 +394,6 @@ static bool settle_row(struct journal *j, const struct journal_delivery *row, co
 	db_set_int(q, ":event", row->event);
 	db_set_int(q, ":destination", row->destination);
 	db_set_int(q, ":known", row->claim);
-	db_set_int(q, ":attempts", row->attempts);
 	db_set_int(q, ":started_at", row->started_at);
 	db_set_int(q, ":ordered", row->ordered);
 	db_run(q);
