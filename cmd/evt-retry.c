@@ -71,6 +71,14 @@ static bool tell_held(const struct journal_health *health, void *context)
 	return true;
 }
 
+/* What is said of those that were named. */
+static int answer(const struct retry *r, int64_t matched, int64_t refused)
+{
+	if (!matched && !r->choice.filter.id_count) /* ids have been told one by one */
+		diag_error("nothing matches");
+	return matched && !refused ? DIAG_OK : DIAG_NO;
+}
+
 static int print_plan(struct retry *r, struct diag *d)
 {
 	struct plan_result result;
@@ -82,7 +90,7 @@ static int print_plan(struct retry *r, struct diag *d)
 		return diag_report(d);
 	if (r->choice.mode == CHOICE_DUE)
 		return r->dests.broken ? DIAG_CONFIG : DIAG_OK;
-	return result.matched && !result.refused ? DIAG_OK : DIAG_NO;
+	return answer(r, result.matched, result.refused);
 }
 
 static int feed_due(struct retry *r, const struct feed *f, struct diag *d)
@@ -108,9 +116,7 @@ static int handle_named(struct retry *r, const struct feed *f, struct diag *d)
 			 : resend_run(&resend, f, &result, d);
 	if (status < 0)
 		return diag_report(d);
-	if (result.matched == 0)
-		diag_error("nothing matches");
-	return result.matched && !result.refused ? DIAG_OK : DIAG_NO;
+	return answer(r, result.matched, result.refused);
 }
 
 static int run(struct retry *r, const char *config, const char *journal)
@@ -142,11 +148,13 @@ static int run(struct retry *r, const char *config, const char *journal)
 				  .wake = -1,
 				  .signals = signals,
 				  .limit = r->choice.filter.limit};
-	int code = r->choice.dry_run              ? print_plan(r, &d)
+	int64_t missing = choice_tell_missing(&r->choice, r->journal, &d);
+	int code = missing < 0                    ? diag_report(&d)
+		   : r->choice.dry_run            ? print_plan(r, &d)
 		   : r->choice.mode == CHOICE_DUE ? feed_due(r, &feed, &d)
 						  : handle_named(r, &feed, &d);
 	journal_close(r->journal);
-	return code;
+	return missing > 0 && code == DIAG_OK ? DIAG_NO : code;
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "choice.h"
 
+#include <stdlib.h>
+
 const struct option choice_options[] = {{"follow", no_argument, NULL, 'f'},
 					{"dry-run", no_argument, NULL, 'n'},
 					{"failed", no_argument, NULL, CHOICE_FAILED_OPTION},
@@ -71,4 +73,40 @@ int choice_settle(struct choice *c, struct diag *d)
 	if (!named && c->mode != CHOICE_DUE)
 		c->filter.statuses = c->failed ? failed : c->delivered ? delivered : waiting;
 	return 0;
+}
+
+/* ---- ids that nothing answers to ---- */
+
+struct search {
+	struct journal_filter filter;
+	bool *found; /* for each of its ids */
+};
+
+static bool note_found(const struct journal_row *row, void *context)
+{
+	struct search *s = context;
+	filter_mark_found(&s->filter, s->found, row->id);
+	return true;
+}
+
+static void say_missing(struct slice id)
+{
+	diag_error("%.*s: nothing matches", (int)id.len, id.ptr);
+}
+
+int64_t choice_tell_missing(const struct choice *c, struct journal *j, struct diag *d)
+{
+	if (!c->filter.id_count)
+		return 0;
+	struct search s = {.filter = c->filter, .found = calloc(c->filter.id_count, sizeof *s.found)};
+	s.filter.limit = 0;
+	if (c->mode == CHOICE_IDS) /* where they go, not where they have been */
+		s.filter.destination = SLICE_NONE;
+	int64_t missing = -1;
+	if (!s.found)
+		diag_fail(d, DIAG_TRY_AGAIN, "out of memory");
+	else if (journal_list(j, &s.filter, note_found, &s, d) == 0)
+		missing = filter_tell_missing(&s.filter, s.found, say_missing);
+	free(s.found);
+	return missing;
 }

@@ -31,4 +31,7 @@ int choice_take(struct choice *c, int option, const char *value, int64_t now, st
 /* When all are taken, and the operands too (filter_take_ids): sets mode and statuses. 0, or -1 with DIAG_USAGE. */
 int choice_settle(struct choice *c, struct diag *d);
 
+/* Tells, on standard error, each id that is named and that nothing in the journal answers to. How many; -1 with *d. */
+int64_t choice_tell_missing(const struct choice *c, struct journal *j, struct diag *d);
+
 #endif

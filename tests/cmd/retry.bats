@@ -116,6 +116,24 @@ fail() {
 	[[ $output == *"nothing matches"* ]]
 }
 
+@test "by id: each that nobody knows is told, and the others go" {
+	accept o1
+	fail o1
+	local how
+	for how in "-n" "" "-n -d crm" "-d crm" "-n --give-up why" "--give-up why"; do
+		# shellcheck disable=SC2086 # options
+		run evt-retry $how o8 o1 o9
+		[ "$status" -eq 1 ]
+		[[ $output == *"evt-retry: o8: nothing matches"* ]]
+		[[ $output == *"evt-retry: o9: nothing matches"* ]]
+		[[ $output != *"o1: nothing matches"* ]]
+	done
+	[ "$(status_of o1)" = processing ]
+	run evt-retry -n --failed --type 'nothing.*'
+	[ "$status" -eq 1 ]
+	[ "$output" = "evt-retry: nothing matches" ]
+}
+
 @test "by id: a delivered one goes again only to a named destination" {
 	start_destination
 	write_destination crm <<<'{"url": "'"$DEST_URL"'/orders", "record": "/id"}'
