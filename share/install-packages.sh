@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs what is missing, through the system's package manager; says nothing when nothing is.
-#   sh share/install-packages.sh [build] [demo] [test] [mounts] [lint] [package] [bench]
+#   sh share/install-packages.sh [build] [demo] [test] [mounts] [lint] [fuzz] [package] [bench]
 set -eu
 
 libraries='sqlite3 jansson libcurl nettle hogweed libpcre2-8 zlib'
@@ -32,6 +32,11 @@ has_group() {
 	package) [ "$manager" != apt ] || have_all dh dpkg-buildpackage lintian faketime ;;
 	bench) (PATH=$PATH:/usr/sbin && have_all nginx node npm webhook wrk inetd curl jq sqlite3) ;;
 	lint) have_all clang clang-tidy clang-format shellcheck mandoc ;;
+	fuzz)
+		have_all clang &&
+			echo 'int LLVMFuzzerTestOneInput(const unsigned char *b, unsigned long n) { return b && n ? 0 : 0; }' |
+			clang -fsanitize=fuzzer,address,undefined -o /dev/null -x c - >/dev/null 2>&1
+		;;
 	esac
 }
 
@@ -40,15 +45,19 @@ packages() {
 	apt-build) echo gcc libc6-dev make pkg-config ca-certificates libsqlite3-dev libjansson-dev libcurl4-openssl-dev nettle-dev libpcre2-dev zlib1g-dev ;;
 	apt-test) echo bats curl jq openssl procps sqlite3 libcmocka-dev libmicrohttpd-dev libssl-dev ;;
 	apt-lint) echo clang clang-tidy clang-format shellcheck mandoc ;;
+	apt-fuzz) echo clang libclang-rt-dev ;;
 	dnf-build) echo gcc make pkgconf-pkg-config sqlite-devel jansson-devel libcurl-devel nettle-devel pcre2-devel zlib-devel ;;
 	dnf-test) echo bats curl jq openssl procps-ng sqlite libcmocka-devel libmicrohttpd-devel openssl-devel libasan libubsan ;;
 	dnf-lint) echo clang clang-tools-extra ShellCheck mandoc ;;
+	dnf-fuzz) echo clang compiler-rt ;;
 	apk-build) echo gcc musl-dev make pkgconf sqlite-dev jansson-dev curl-dev nettle-dev pcre2-dev zlib-dev ;;
 	apk-test) echo bats curl jq openssl procps sqlite cmocka-dev libmicrohttpd-dev openssl-dev ;;
 	apk-lint) echo clang clang-extra-tools shellcheck mandoc ;;
+	apk-fuzz) echo clang compiler-rt ;;
 	brew-build) echo make pkgconf sqlite jansson curl nettle pcre2 zlib ;;
 	brew-test) echo bats-core jq cmocka libmicrohttpd openssl@3 ;;
 	brew-lint) echo llvm shellcheck mandoc ;;
+	brew-fuzz) echo llvm ;;
 	apt-demo) echo curl openssl sqlite3 libmicrohttpd-dev libssl-dev ;;
 	apt-mounts) echo sshfs bindfs openssh-sftp-server ;;
 	apt-package) echo build-essential debhelper lintian faketime libcmocka-dev ;;

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Builds every tests/fuzz/fuzz_NAME.c with clang's libFuzzer, ASan and UBSan, and runs each for FUZZ_SECONDS (20) from
-# the seeds in tests/fuzz/seeds/NAME, as many at once as there are processors (or $JOBS). New inputs stay under $BUILD/fuzz. Exit 1 on a
-# finding, 77 when clang has no libFuzzer.
+# Installs what is missing, builds every tests/fuzz/fuzz_NAME.c with clang's libFuzzer, ASan and UBSan, and runs each for FUZZ_SECONDS (20)
+# from the seeds in tests/fuzz/seeds/NAME, as many at once as there are processors (or $JOBS). New inputs stay under $BUILD/fuzz. Exit 1 on a
+# finding.
 #   sh tests/fuzz/run.sh [NAME...]     such as: http intake
 set -eu
 cd "$(dirname "$0")/../.."
@@ -33,12 +33,7 @@ if [ "${1-}" = --one ]; then
 	exit
 fi
 
-echo 'int LLVMFuzzerTestOneInput(const unsigned char *b, unsigned long n) { return b && n ? 0 : 0; }' > "$out/probe.c"
-if ! clang -fsanitize=$sanitize -o "$out/probe" "$out/probe.c" 2> "$out/probe.log"; then
-	echo "fuzz: skipped: clang with its libFuzzer runtime is not installed"
-	exit 77
-fi
-
+sh share/install-packages.sh fuzz
 make -s -j2 CC=clang BUILD="$out" SANITIZE=fuzzer-no-link,address,undefined \
 	CFLAGS='-O1 -g -fno-sanitize-recover=all' "$out/libevt.a"
 # shellcheck disable=SC2046  # names are words
