@@ -111,7 +111,7 @@ static void add_bytes_block(struct walk *w, struct slice bytes, const char *inde
 
 static void text_expired(struct walk *w)
 {
-	buf_add_text(&w->b, "expired");
+	buf_add_text(&w->b, w->whole.digest.len ? "expired" : "erased on request");
 	if (w->whole.expired_at) {
 		buf_add_char(&w->b, ' ');
 		show_add_time(&w->b, w->whole.expired_at, &w->detail->style);
@@ -146,7 +146,9 @@ static void text_payload(struct walk *w, const struct journal_row *row)
 		buf_add_text(&w->b, " of ");
 		show_add_line(&w->b, buf_slice(&whole->content_type));
 	}
-	buf_printf(&w->b, ", SHA-256 %s\n", buf_slice(&whole->digest).ptr);
+	if (whole->digest.len)
+		buf_printf(&w->b, ", SHA-256 %s", buf_slice(&whole->digest).ptr);
+	buf_add_char(&w->b, '\n');
 	if (whole->stored)
 		add_bytes_block(w, buf_slice(&whole->data), "    ");
 }
@@ -310,7 +312,7 @@ static void json_event(struct walk *w, const struct journal_row *row)
 	buf_printf(b, ",\"size\":%" PRId64 ",\"conflicts\":%" PRId64 ",\"repeats\":%" PRId64, row->size,
 		   whole->conflicts, whole->repeats);
 	add_member(b, "repeat_of", whole->repeat_of.len ? buf_slice(&whole->repeat_of) : SLICE_NONE);
-	add_member(b, "sha256", buf_slice(&whole->digest));
+	add_member(b, "sha256", whole->digest.len ? buf_slice(&whole->digest) : SLICE_NONE);
 	add_member(b, "payload", whole->stored ? SLICE("stored") : SLICE("expired"));
 	add_time_member(b, "expired_at", whole->expired_at);
 	add_member(b, "content_type", whole->content_type.len ? buf_slice(&whole->content_type) : SLICE_NONE);

@@ -324,7 +324,7 @@ int journal_sent(struct journal *j, struct journal_key key, bool *stored, struct
 /* What does not change with a delivery. */
 struct journal_about {
 	struct slice time;   /* as the sender wrote it */
-	struct slice digest; /* SHA-256 of the payload, 32 bytes */
+	struct slice digest; /* SHA-256 of the payload, 32 bytes; SLICE_NONE: it was erased on request */
 	int64_t conflicts;   /* times the id came again with another payload */
 	int64_t expired_at;  /* when the payload was removed; 0: it is stored, or that was before this was noted */
 	/* Where the sender's signature does not cover the id: */

@@ -136,10 +136,11 @@ int journal_sent(struct journal *j, struct journal_key key, bool *stored, struct
 int journal_about(struct journal *j, int64_t event, bool (*each)(const struct journal_about *about, void *context),
 		  void *context, struct diag *d)
 {
-	struct db_query *q =
-	    db_query(&j->db, "SELECT time, digest, conflicts, expired_at, repeats, (SELECT f.id FROM event f "
-			     "WHERE f.body_key = e.body_key AND f.digest = e.digest AND f.source = e.source "
-			     "AND f.seq < e.seq ORDER BY f.seq LIMIT 1) FROM event e WHERE seq = :event");
+	struct db_query *q = db_query(
+	    &j->db,
+	    "SELECT time, nullif(digest, zeroblob(32)), conflicts, expired_at, repeats, (SELECT f.id FROM event f "
+	    "WHERE f.body_key = e.body_key AND f.digest = e.digest AND f.source = e.source "
+	    "AND f.seq < e.seq ORDER BY f.seq LIMIT 1) FROM event e WHERE seq = :event");
 	db_set_int(q, ":event", event);
 	if (db_row(q)) {
 		struct journal_about about = {db_text(q, 0), db_blob(q, 1), db_int(q, 2),

@@ -58,6 +58,7 @@ static void add_time_fact(struct page_draft *p, const char *name, int64_t at)
 struct about_shown {
 	struct page_draft *p;
 	int64_t expired_at; /* out; 0: not, or nobody knows when */
+	bool erased;        /* out: on request */
 };
 
 static bool take_about(const struct journal_about *about, void *context)
@@ -65,7 +66,8 @@ static bool take_about(const struct journal_about *about, void *context)
 	struct about_shown *shown = context;
 	struct page_draft *p = shown->p;
 	shown->expired_at = about->expired_at;
-	char hex[2 * DIGEST_MOST + 1] = "";
+	shown->erased = !about->digest.len;
+	char hex[2 * DIGEST_MOST + 1];
 	add_fact(p, "Time, as the sender wrote it", about->time);
 	if (about->conflicts)
 		buf_printf(p->b,
@@ -78,28 +80,30 @@ static bool take_about(const struct journal_about *about, void *context)
 			   " more times under other ids, which no signature covers</dd>",
 			   about->repeats);
 	add_fact(p, "Repeats the payload of", about->repeat_of);
-	if (about->digest.len <= DIGEST_MOST)
+	if (!shown->erased && about->digest.len <= DIGEST_MOST) {
 		digest_hex((const unsigned char *)about->digest.ptr, about->digest.len, hex);
-	buf_printf(p->b, "<dt>SHA-256</dt><dd><code>%s</code></dd>", hex);
+		buf_printf(p->b, "<dt>SHA-256</dt><dd><code>%s</code></dd>", hex);
+	}
 	return true;
 }
 
-static void add_expired(struct page_draft *p, int64_t expired_at)
+static void add_expired(struct page_draft *p, const struct about_shown *about)
 {
-	buf_add_text(p->b, "<p>Expired");
-	if (expired_at) {
+	buf_add_text(p->b, about->erased ? "<p>Erased on request" : "<p>Expired");
+	if (about->expired_at) {
 		buf_add_char(p->b, ' ');
-		html_add_time(p->b, expired_at, &p->page->style);
+		html_add_time(p->b, about->expired_at, &p->page->style);
 	}
-	buf_add_text(p->b, ": only its size and its digest are left.</p>");
+	buf_add_text(p->b,
+		     about->erased ? ": only its size is left.</p>" : ": only its size and its digest are left.</p>");
 }
 
 static void add_payload(struct page_draft *p, const struct journal_row *row, struct slice data, bool stored,
-			int64_t expired_at)
+			const struct about_shown *about)
 {
 	buf_add_text(p->b, "<section class=\"sheet\"><h2>Payload<small class=\"soft\">as received</small></h2>");
 	if (!stored)
-		add_expired(p, expired_at);
+		add_expired(p, about);
 	else
 		add_box(p, data);
 	if (stored && p->page->view) {
@@ -132,7 +136,7 @@ static int add_event(struct page_draft *p, const struct journal_row *row, struct
 	if (journal_about(p->page->journal, row->key.event, take_about, &about, p->d) < 0)
 		return -1;
 	buf_add_text(p->b, "</dl></section>");
-	add_payload(p, row, buf_slice(data), stored, about.expired_at);
+	add_payload(p, row, buf_slice(data), stored, &about);
 	return 0;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "retention.h"
 
+#include <inttypes.h>
+
 #include "clock.h"
 #include "show.h"
 
@@ -27,13 +29,22 @@ static void fill_in(struct retention *r)
 	r->events_ms = events_ms;
 }
 
+/* Two that differ by less than a day must not read alike. */
+static void add_span(struct buf *b, int64_t span_ms)
+{
+	if (span_ms > 2 * CLOCK_DAY && span_ms % CLOCK_DAY)
+		buf_printf(b, "%" PRId64 " h", (span_ms + CLOCK_HOUR - 1) / CLOCK_HOUR);
+	else
+		show_add_span(b, span_ms);
+}
+
 static int refuse(const struct retention *r, struct diag *d)
 {
 	struct buf text = BUF_INIT;
 	buf_add_text(&text, "payloads would be kept for ");
-	show_add_span(&text, r->payloads_ms);
+	add_span(&text, r->payloads_ms);
 	buf_add_text(&text, ", their events for ");
-	show_add_span(&text, r->events_ms);
+	add_span(&text, r->events_ms);
 	diag_fail(d, DIAG_USAGE, "%.*s: a payload goes with its event: say both --payloads and --events", (int)text.len,
 		  buf_slice(&text).ptr);
 	buf_free(&text);
@@ -66,9 +77,9 @@ int retention_load(struct retention *r, const char *dir, const struct retention 
 static void explain(struct buf *b, int64_t retries_ms, int64_t payloads_ms)
 {
 	buf_add_text(b, "retries can go on for ");
-	show_add_span(b, retries_ms);
+	add_span(b, retries_ms);
 	buf_add_text(b, ", but payloads are kept for ");
-	show_add_span(b, payloads_ms);
+	add_span(b, payloads_ms);
 }
 
 void retention_check(struct conf_object *retry, const struct backoff *b)

@@ -227,6 +227,9 @@ customers() {
 	[ "$(query "select group_concat(status || ':' || coalesce(error, '-'), ' ') from (select * from history where id <> 'b1' and id <> 'o1' order by received_at)")" = \
 		'delivered:- failed:erased on request skipped:erased on request' ]
 	tallies_hold
+	[[ $(evt-status a1) == *'erased on request'*' bytes'* && $(evt-status a1) != *SHA-256* ]]
+	[ "$(evt-status a1 --format json | jq -c '.[0] | [.payload, .sha256]')" = '["expired",null]' ]
+	[[ $(evt-status a1 --format html) == *'Erased on request'*'only its size is left'* && $(evt-status a1 --format html) != *SHA-256* ]]
 	# Nothing is sent any more, and what comes again is known.
 	[ -z "$(evt-retry)" ]
 	[[ $(order a2/ann@example.com ann@example.com | evt-receive -s orders 2>&1 >/dev/null) == *'1 duplicates'* ]]
@@ -335,6 +338,9 @@ is_sending() {
 	[[ $output == *'crm.json: /retry/schedule: retries can go on for 8 days, but payloads are kept for 7 days: shorten it, or keep them longer in prune.json'* ]]
 	echo '{"payloads": "8d"}' >"$EVT_CONFIG/prune.json"
 	evt-deliver -d crm </dev/null
+	run evt-prune -n --payloads 191h
+	[ "$status" -eq 0 ]
+	[[ $output == *'retries can go on for 8 days, but payloads are kept for 191 h'* ]]
 	run evt-prune -n --payloads 2d
 	[ "$status" -eq 0 ]
 	[[ $output == *'destination crm: retries can go on for 8 days, but payloads are kept for 2 days: what is still open keeps its payload'* ]]
